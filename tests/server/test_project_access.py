@@ -33,6 +33,7 @@ NEEDED: dict[tuple[str, str], Role] = {
     **{(method, "/v1/uploads"): "analyst" for method in ("GET", "POST", "OPTIONS")},
     **{(method, "/v1/uploads/{upload_id}"): "analyst" for method in ("GET", "PATCH", "DELETE")},
     ("POST", "/v1/videos/{video_id}/corrections"): "analyst",
+    ("PUT", "/v1/videos/{video_id}/roles"): "analyst",
     ("DELETE", "/v1/videos/{video_id}/corrections/{correction_id}"): "analyst",
     ("POST", "/v1/videos/register"): "analyst",
     ("PATCH", "/v1/videos/{video_id}"): "analyst",
@@ -159,6 +160,7 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
         asked.append(room.client.post("/v1/ask", json={"question": question}, headers=headers))
         body = {"question": question, "video_id": other.video_id}
         asked.append(room.client.post("/v1/ask", json=body, headers=headers))
+    asked.append(room.client.get("/v1/roles", headers=headers))
     assert [answer.status_code for answer in asked] == [200] * len(asked)
     for answer in asked:
         said = answer.text.replace(f"What happens in {other.video_id}", "").replace(f" in {other.video_id}", "")

@@ -17,7 +17,14 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.uploads import Uploads
 
 OPEN = {("GET", "/v1/healthz"), ("GET", "/v1/readyz"), ("GET", "/login"), ("GET", "/ui/static/style.css")}
-PAGES = [("GET", "/"), ("GET", "/ui/"), ("GET", "/ui/measures"), ("GET", "/ui/videos/x"), ("GET", "/login")]
+PAGES = [
+    ("GET", "/"),
+    ("GET", "/ui/"),
+    ("GET", "/ui/measures"),
+    ("GET", "/ui/review"),
+    ("GET", "/ui/videos/x"),
+    ("GET", "/login"),
+]
 STRANGERS = ("nobody", "wrong key", "revoked key", "session of a revoked key", "ended session", "forged session")
 
 
@@ -102,7 +109,7 @@ def test_whoever_has_a_key_gets_in_and_pages_of_other_sites_do_not(app: FastAPI,
 
 def test_every_route_of_the_interface_is_in_its_document(app: FastAPI) -> None:
     """What the table above asks is the document: a route that is not in it would not be asked."""
-    pages = {"/", "/login", "/logout", "/ui/", "/ui/measures", "/ui/videos/{video_id}", "/ui/static"}
+    pages = {"/", "/login", "/logout", "/ui/", "/ui/measures", "/ui/review", "/ui/videos/{video_id}", "/ui/static"}
     described = set(app.openapi()["paths"])
     found: set[str] = set()
     for route in app.routes:

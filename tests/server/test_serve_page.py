@@ -1,4 +1,4 @@
-"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector for the images in the docs."""
+"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chromium import chromium, faults_of, open_page, until
-from running_service import REPO, RunningService, finished_job
+from running_service import RunningService, finished_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 DRAWN = "performance.getEntriesByName('timeline-drawn').length"
@@ -86,7 +86,6 @@ def test_upload_look_ask_and_seek(page: Any, toy_service: RunningService, toy_vi
     until(page, AT, answer["evidence"][0]["begin_s"])
     assert page.url.endswith(video_id), "evidence of this video does not leave its page"
 
-    _pictures(page, timeline)
     assert faults_of(page) == []
     addresses = {address.split("/")[2] for address in page.asked if address.startswith("http")}
     assert addresses == {f"127.0.0.1:{toy_service.port}"}
@@ -134,7 +133,7 @@ _BOXES_DRAWN = """() => {
   return data.some((value, n) => n % 4 === 3 && value > 0);
 }"""
 _PLACE = """async ([id, bout]) => {
-  const { TimelineModel } = await import('/ui/static/timeline_model.js');
+  const { TimelineModel } = await import('/ui/static/video/timeline_model.js');
   const content = await (await fetch(`/v1/videos/${id}/timeline`)).json();
   const model = new TimelineModel(content);
   const pair = `${bout.subject_track_id}-${bout.object_track_id}`;
@@ -154,20 +153,3 @@ def _place_of(page: Any, video_id: str, bout: dict[str, Any]) -> tuple[float, fl
     page.locator(".tl-scroll").scroll_into_view_if_needed()
     x, y = page.evaluate(_PLACE, [video_id, bout])
     return float(x), float(y)
-
-
-def _pictures(page: Any, timeline: dict[str, Any]) -> None:
-    """The images in the docs: a moment in which something is held, the answer beside it; the other pages."""
-    if not os.environ.get("VISIONLLM_WRITE_PICTURES"):
-        return
-    folder = REPO / "docs" / "pictures"
-    held = [bout for bout in timeline["relations"] if bout["predicate"] == "holding"] or timeline["relations"]
-    longest = max(held, key=lambda bout: bout["end_s"] - bout["begin_s"])
-    moment = (longest["begin_s"] + longest["end_s"]) / 2
-    page.evaluate("moment => { document.querySelector('video').currentTime = moment }", moment)
-    page.wait_for_timeout(1500)
-    page.mouse.move(5, 5)
-    page.screenshot(path=str(folder / "service-video.png"), full_page=True)
-    page.goto(page.url.split("/ui/")[0] + "/ui/measures?measure=near_duration")
-    page.wait_for_selector(".plot")
-    page.screenshot(path=str(folder / "service-measures.png"))

@@ -7,7 +7,8 @@ from pathlib import Path
 from coded_videos import code, make_video
 
 from visionllm_interaction.server.results.code_lanes import code_lanes
-from visionllm_interaction.server.results.video_results import read_timeline
+from visionllm_interaction.server.results.video_results import timeline_json
+from visionllm_interaction.server.schemas import VideoTimeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
 from visionllm_interaction.store.recordings.imported_data import write_recording
@@ -44,7 +45,7 @@ def test_the_timeline_has_the_session_and_the_recordings_at_their_offsets(tmp_pa
     set_session(store, "S", ["a", "b"], camera="head")
     write_recording(store, "b", Recording("sound.wav", "audio", 25.0, follows="S"))
     with open_store(store) as opened:
-        timeline = read_timeline(opened, "b")
+        timeline = VideoTimeline.model_validate_json(timeline_json(opened, "b"), strict=True)
     assert [(one.name, one.kind, one.offset_s) for one in timeline.recordings] == [("sound.wav", "audio", 5.0)]
     assert timeline.session is not None
     places = [(one.video_id, one.name, one.camera, one.begin_s, one.end_s) for one in timeline.session.videos]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from visionllm_interaction.core.bodies import BodyTables, HandRow, PoseRow
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable, QualityRow
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interactions.postures import find_postures
 from visionllm_interaction.interactions.relations_and_events import find_interactions
@@ -82,10 +82,12 @@ def publish_scene(
     analysis: str = "first",
     bodies: BodyTables | None = None,
     source: SourceFile | None = None,
+    frames: FrameTable | None = None,
+    quality: Sequence[QualityRow] | None = None,
 ) -> None:
     """Publish the scene as an analysis would: tracks, relations and events follow from the detections."""
     detections = scene_table() if table is None else table
-    frames = scene_frames()
+    frames = scene_frames() if frames is None else frames
     tracks: list[Track] = summarise_tracks(detections, frames, roles=CATEGORY_ROLES)
     hands = None if bodies is None else bodies.hands
     found = find_interactions(detections, frames, tracks, size_px=SIZE, hands=hands)
@@ -100,6 +102,7 @@ def publish_scene(
         relations=found.relations,
         events=found.events,
         bodies=bodies,
+        quality=quality,
     )
 
 

@@ -73,10 +73,11 @@ def people_of(store: StrPath, video_id: str) -> list[Person]:
         StoreError: if the store or the video is not there.
     """
     with open_store(store) as opened:
-        return _people(opened, video_id)
+        return people_in(opened, video_id)
 
 
-def _people(store: Store, video_id: str) -> list[Person]:
+def people_in(store: Store, video_id: str) -> list[Person]:
+    """As :func:`people_of`, of a store that is open."""
     estimates = {one.track_id: one for one in store[video_id].roles}
     former = read_reviewed_roles(store.path, video_id)
     tracks = [track for track in store.tracks(video_id) if track.category in PERSON_CATEGORIES]
@@ -115,7 +116,7 @@ def write_review_sheet(store: StrPath, video_id: str, out: StrPath) -> list[Path
     """
     out = Path(out)
     with open_store(store) as opened:
-        people, record = _people(opened, video_id), opened.record(video_id)
+        people, record = people_in(opened, video_id), opened.record(video_id)
         places = crop_places(opened.detections(video_id), [person.track_id for person in people])
     crops = _cut(Path(record.source.path), places, stream=record.stream)
     rows = [{"person": person, "crops": crops.get(person.track_id, [])} for person in people]

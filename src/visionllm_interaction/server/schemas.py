@@ -379,6 +379,26 @@ class VideoSession(_Model):
     videos: list[SessionPlace]
 
 
+class PoorTime(_Model):
+    """Time of which less is known than of the rest, for one reason."""
+
+    reason: Literal["not_processed", "dark", "blurred", "moving_camera", "small", "edge"]
+    """`not_processed`: no frame stands for it, so nothing is known; the others are the flags of `poor_quality`."""
+    intervals: list[tuple[float, float]]
+    """`[begin_s, end_s)`, disjoint and in order."""
+    seconds: float
+    """Their length in all."""
+
+
+class TimeNotKnown(_Model):
+    """What the analysis does not know of a video, or knows less well."""
+
+    quality_measured: bool
+    """Whether light, blur and motion were looked at; if not, nothing can be said of them."""
+    poor: list[PoorTime]
+    """By reason; reasons that never hold are left out."""
+
+
 class VideoTimeline(_Model):
     """Tracks, relations, events, codes and recordings of one video. Times are seconds of its own time stamps."""
 
@@ -398,6 +418,68 @@ class VideoTimeline(_Model):
     lanes: list[CodeLane] = []
     recordings: list[LinkedRecording] = []
     session: VideoSession | None = None
+    unknown: TimeNotKnown
+
+
+class PersonCrop(_Model):
+    """Where somebody can be seen well."""
+
+    time_s: float
+    box_xyxy: tuple[float, float, float, float]
+    """x1, y1, x2, y2 in pixels of the upright image."""
+
+
+class TrackedPerson(_Model):
+    """Somebody who was tracked, and what is known of the role."""
+
+    video_id: str
+    track_id: int
+    role: str | None
+    """What counts now; null: unknown."""
+    reviewed: bool
+    """Whether somebody gave it."""
+    child_probability: float | None
+    """As estimated from images; null: nothing was seen, or looked for."""
+    evidence: list[str]
+    """What the estimate rests on."""
+    begin_s: float
+    end_s: float
+    crops: list[PersonCrop] = []
+    """Up to five places, spread over the time in which the person is there; only in the answer for one video."""
+
+
+class VideoPeople(_Model):
+    """Everybody who was tracked in a video, by track id."""
+
+    video_id: str
+    people: list[TrackedPerson]
+
+
+class RolesToConfirm(_Model):
+    """People whose role nobody has confirmed: unknown roles first, then the least certain."""
+
+    total: int
+    people: list[TrackedPerson]
+    """The first of them, as many as were asked for."""
+    names: dict[str, str]
+    """Video id → name of its file."""
+
+
+class RoleChoices(_Model):
+    """Roles that somebody gives to people."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"example": {"roles": {"2": "child", "3": "caregiver"}}},
+    )
+
+    roles: dict[
+        Annotated[str, Field(pattern=r"^[0-9]{1,6}$")],
+        Literal["child", "caregiver", "other", "unknown", "estimated"],
+    ] = Field(min_length=1, max_length=1000)
+    """Track id → role; `estimated` takes a reviewed role away."""
 
 
 class DetectionColumns(_Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -378,8 +378,9 @@ class Store:
                 "processed": sum(frames["processed"].to_pylist()),
             },
             "tracks": [asdict(track) for track in self.tracks(video_id)],
-            "relations": [_plain(relation) for relation in self.relations(video_id)],
-            "events": [{**asdict(event), "track_ids": list(event.track_ids)} for event in self.events(video_id)],
+            # not by way of objects: an hour has tens of thousands of bouts
+            "relations": self.read_table(video_id, "relations").to_pylist(),
+            "events": self.read_table(video_id, "events").to_pylist(),
         }
 
     def _failure(self, error: duckdb.Error) -> StoreError:
@@ -450,14 +451,6 @@ class Store:
         from visionllm_interaction.store.arrow_schemas import read_columns
 
         return read_columns(self._file(video_id, name), columns, encode=encode)
-
-
-_RELATION_FIELDS = tuple(field.name for field in fields(Relation))
-
-
-def _plain(relation: Relation) -> dict[str, Any]:
-    """As ``asdict``, which copies each value: an hour has tens of thousands of bouts."""
-    return {name: getattr(relation, name) for name in _RELATION_FIELDS}
 
 
 def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits(), values: ValuesChoice = "corrected") -> Store:

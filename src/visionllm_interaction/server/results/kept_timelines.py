@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from visionllm_interaction.server.results.code_lanes import session_of_video
 from visionllm_interaction.server.results.store_views import Written, files_written
-from visionllm_interaction.server.results.video_results import read_timeline
+from visionllm_interaction.server.results.video_results import timeline_json
 from visionllm_interaction.store.reader import Store
 
 MOST = 8
@@ -34,9 +35,8 @@ class KeptTimelines:
             known = self._kept.get((str(store.path), video_id))
         if known is not None and known[0] == written:
             return known[1]
-        timeline = read_timeline(store, video_id)
-        content = timeline.model_dump_json().encode()
-        if timeline.session is None:  # that of a session changes with the other videos of it
+        content = timeline_json(store, video_id)
+        if session_of_video(store, video_id) is None:  # that of a session changes with the other videos of it
             self._keep((str(store.path), video_id), written, content)
         return content
 

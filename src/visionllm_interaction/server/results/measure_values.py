@@ -1,4 +1,4 @@
-"""Measures for the page: the catalogue, and the rows of one measure as JSON or CSV."""
+"""Measures for the page: the catalogue, and the rows of one measure as JSON, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -154,6 +154,16 @@ def to_csv(table: pa.Table) -> bytes:
     for row in table.to_pylist():
         writer.writerow(_cells(row.values(), to_cell))
     return buffer.getvalue().encode()
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Rows as Parquet, each column with its type."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    return bytes(buffer.getvalue())
 
 
 def _cells(values: Any, to_cell: Any) -> Sequence[Any]:

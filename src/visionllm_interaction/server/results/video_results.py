@@ -4,56 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
+from pydantic_core import to_json
 
-from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.code_lanes import code_lanes, linked_recordings, session_of_video
+from visionllm_interaction.server.results.time_not_known import time_not_known
 from visionllm_interaction.server.results.video_list_facts import shown_from
-from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
+from visionllm_interaction.server.schemas import DetectionColumns
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
 
 
-def read_timeline(store: Store, video_id: str) -> VideoTimeline:
-    """Tracks, relations, events, codes and recordings of one video."""
+def timeline_json(store: Store, video_id: str) -> bytes:
+    """Tracks, relations, events, codes, recordings and unknown time of one video.
+
+    Args:
+        store: the open store.
+        video_id: a video in the store.
+
+    Returns:
+        The JSON of :class:`VideoTimeline`. Two hours have tens of thousands of bouts, so they are written as they are
+        read: what the store holds was checked when it was published.
+    """
     content = store.timeline(video_id)
-    visible = _visible_intervals(store.frames(video_id), store.detections(video_id))
+    seen = store.sightings(video_id)
     for track in content["tracks"]:
-        track["visible"] = visible.get(track["track_id"], [])
+        track["visible"] = seen.get(track["track_id"], [])
     record: Any = store.video(video_id)
-    timeline = VideoTimeline.model_validate(
-        {**content, "detector": record["detector"], "min_confidence": shown_from(record)}
-    )
+    duration_s = float(record["duration_s"])
     beside = {
-        "lanes": code_lanes(store.codes(video_id), duration_s=timeline.duration_s),
+        "detector": record["detector"],
+        "min_confidence": shown_from(record),
+        "lanes": code_lanes(store.codes(video_id), duration_s=duration_s),
         "recordings": linked_recordings(store, video_id),
         "session": session_of_video(store, video_id),
+        "unknown": time_not_known(store, video_id, duration_s=duration_s),
     }
-    return timeline.model_copy(update=beside)
-
-
-def _visible_intervals(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
-    """Track id → intervals (s) of consecutive processed frames in which the track has a detection."""
-    processed = frames.filter(frames["processed"])
-    index, times = processed["frame_index"].to_numpy(), processed["timestamp_s"].to_numpy()
-    ends = np.append(times[1:], times[-1:] + processed["duration_s"].to_numpy()[-1:])
-    track_ids = detections["track_id"].to_numpy()
-    places = np.searchsorted(index, detections["frame_index"].to_numpy())
-    found: dict[int, list[tuple[float, float]]] = {}
-    order = np.argsort(track_ids, kind="stable")  # frames stay in order within each track
-    known, begins = np.unique(track_ids[order], return_index=True)
-    for track_id, rows in zip(known, np.split(order, begins[1:]), strict=True):
-        if track_id == UNTRACKED:
-            continue
-        seen = np.unique(places[rows])
-        runs = find_runs(seen - np.arange(len(seen)))  # consecutive frames have the same difference
-        begins_s, ends_s = times[seen[runs.starts]], ends[seen[runs.ends - 1]]
-        found[int(track_id)] = list(zip(begins_s.tolist(), ends_s.tolist(), strict=True))
-    return found
+    return to_json({**content, **beside}, inf_nan_mode="null")
 
 
 def read_detections(

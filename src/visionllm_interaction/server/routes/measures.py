@@ -1,8 +1,8 @@
-"""``/v1/measures``: the catalogue, and the values of one measure as JSON or CSV."""
+"""``/v1/measures``: the catalogue, and the values of one measure as JSON, CSV or Parquet."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -10,12 +10,19 @@ from visionllm_interaction.server.auth.route_roles import known_principal, requi
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.measure_values import MeasureValues, Selection, repeat_command, to_csv
+from visionllm_interaction.server.results.measure_values import (
+    MeasureValues,
+    Selection,
+    repeat_command,
+    to_csv,
+    to_parquet,
+)
 from visionllm_interaction.server.schemas import MeasureCatalogue, MeasureDefinition, MeasureRow, MeasureTable
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["measures"])
 MIN_BIN_S = 0.5
+PARQUET = "application/vnd.apache.parquet"
 Name = Annotated[str | None, Query(max_length=200)]
 
 
@@ -75,11 +82,30 @@ def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
 )
 def get_measure_csv(request: Request, wanted: Wanted) -> Response:
     """All columns of the tidy table; texts cannot be run as formulas."""
+    return _file(request, wanted, "csv")
+
+
+@router.get(
+    "/measures/{measure}/parquet",
+    summary="Values of one measure as Parquet",
+    response_class=Response,
+    dependencies=[requires("viewer", audit="export")],
+    responses={
+        **problems(404, 409),
+        200: {"content": {PARQUET: {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+def get_measure_parquet(request: Request, wanted: Wanted) -> Response:
+    """All columns of the tidy table, with their types."""
+    return _file(request, wanted, "parquet")
+
+
+def _file(request: Request, wanted: Selection, ending: Literal["csv", "parquet"]) -> Response:
     values = context_of(request).service.visible.measures_for(known_principal(request))
     _definition(values, wanted.measure)
-    content = to_csv(values.rows(wanted))
-    headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.csv"'}
-    return Response(content, media_type="text/csv", headers=headers)
+    write, media_type = {"csv": (to_csv, "text/csv"), "parquet": (to_parquet, PARQUET)}[ending]
+    headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.{ending}"'}
+    return Response(write(values.rows(wanted)), media_type=media_type, headers=headers)
 
 
 def _definition(values: MeasureValues, measure: str) -> MeasureDefinition:

@@ -20,6 +20,7 @@ _FOLDER = Path(__file__).parent / "static"
 def add_pages(app: FastAPI) -> None:
     """Serve the pages below ``/ui/``; the middleware of ``app`` controls access."""
     router = APIRouter(include_in_schema=False, dependencies=[requires("viewer")])
+    modules = _preloaded_modules()
 
     @router.get("/")
     async def home() -> RedirectResponse:
@@ -27,10 +28,11 @@ def add_pages(app: FastAPI) -> None:
 
     @router.get("/ui/")
     @router.get("/ui/measures")
+    @router.get("/ui/review")
     @router.get("/ui/videos/{video_id}")
     async def page(request: Request) -> HTMLResponse:
         keys = "false" if context_of(request).service.config.insecure else "true"
-        return HTMLResponse(_read("index.html").replace("KEYS", keys))
+        return HTMLResponse(_read("index.html").replace("KEYS", keys).replace("MODULES", modules))
 
     app.include_router(router)
 
@@ -43,6 +45,12 @@ def add_static_files(app: FastAPI) -> None:
 def login_page(message: str) -> str:
     """The HTML of the login page with a message; empty: none."""
     return _read("login.html").replace("MESSAGE", escape(message))
+
+
+def _preloaded_modules() -> str:
+    """A link for each script, so that the browser fetches all at once, and not one import after the other."""
+    scripts = sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*.js") if path.name != "theme.js")
+    return "\n".join(f'<link rel="modulepreload" href="{STATIC}{name}">' for name in scripts)
 
 
 def _read(name: str) -> str:

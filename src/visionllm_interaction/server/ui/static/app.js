@@ -1,11 +1,13 @@
 // The frame of all pages, and which page an address is.
 import { html, render, useState } from "./vendor/htm-preact.js";
-import { Home } from "./home.js";
-import { Measures } from "./measures.js";
-import { VideoPage } from "./video.js";
+import { Home } from "./home/home.js";
+import { Measures } from "./measures/measures.js";
+import { Review } from "./review/review.js";
+import { VideoPage } from "./video/video.js";
 
 const PAGES = [
   [/^\/ui\/$/, () => html`<${Home} />`, "Videos"],
+  [/^\/ui\/review$/, () => html`<${Review} />`, "Review"],
   [/^\/ui\/measures$/, () => html`<${Measures} />`, "Measures"],
   [/^\/ui\/videos\/([^/]+)$/, (id) => html`<${VideoPage} id=${decodeURIComponent(id)} />`, "Video"],
 ];
@@ -18,9 +20,10 @@ function Frame() {
   return html`
     <a class="skip" href="#content">To the content</a>
     <header class="top">
-      <a class="brand" href="/ui/"><img src="/ui/static/favicon.svg" alt="" width="24" height="24" /> <span>VisionLLM <span class="wide-only">Interaction Analysis</span></span></a>
+      <a class="brand" href="/ui/" aria-label="VisionLLM Interaction Analysis"><img src="/ui/static/favicon.svg" alt="" width="24" height="24" /> <span>VisionLLM <span class="wide-only">Interaction Analysis</span></span></a>
       <nav aria-label="Pages">
         <a href="/ui/" aria-current=${here("/ui/")}>Videos</a>
+        <a href="/ui/review" aria-current=${here("/ui/review")}>Review</a>
         <a href="/ui/measures" aria-current=${here("/ui/measures")}>Measures</a>
       </nav>
       <span class="grow"></span>

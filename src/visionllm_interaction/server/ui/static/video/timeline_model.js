@@ -8,6 +8,15 @@ const KINDS = {
 };
 const PREDICATES = { near: [4, 0.45], in_contact: [8, 0.7], holding: [12, 1] };
 const WORDS = { near: "near", in_contact: "in contact with", holding: "holding" };
+// Why less is known of some time: what it is called, and what it means.
+export const POOR = {
+  not_processed: ["not processed", "no frame of it was looked at: nothing is known"],
+  dark: ["dark", "too little light: people and objects are missed"],
+  blurred: ["blurred", "the image is not sharp: people and objects are missed"],
+  moving_camera: ["camera moves", "the camera moves: boxes and distances are less certain"],
+  small: ["people small", "people are far away: hands and faces cannot be seen"],
+  edge: ["people cut off", "an edge of the image cuts the people: part of them is unseen"],
+};
 const two = (value) => value.toFixed(2);
 
 // spans: [begin, end] pairs in any order; more: what the layer looks like and says.
@@ -57,6 +66,7 @@ export class TimelineModel {
 
   build() {
     const { tracks, relations, events, lanes, recordings } = this.content;
+    for (const one of this.content.unknown.poor) this.add(this.poor(one), SUB);
     if (events.length) this.add({ label: "events", marks: this.events(events) }, ROW);
     const pairs = this.pairs(relations);
     for (const track of tracks) {
@@ -68,6 +78,13 @@ export class TimelineModel {
     }
     for (const lane of lanes) this.add(this.lane(lane), ROW);
     for (const one of recordings) this.add(this.recording(one), SUB);
+  }
+
+  poor({ reason, intervals }) {
+    const [name, meaning] = POOR[reason];
+    const title = ([begin, end]) => `${name} ${two(begin)}–${two(end)} s: ${meaning}`;
+    if (reason === "not_processed") return { label: name, sub: true, gaps: layer(intervals, { title }) };
+    return { label: name, sub: true, layers: [layer(intervals, { size: 7, opacity: 0.9, colour: "#b7791f", tracks: [], title })] };
   }
 
   events(events) {
@@ -134,7 +151,7 @@ export class TimelineModel {
   }
 
   get hasGaps() {
-    return this.rows.some((row) => row.gaps);
+    return this.content.lanes.some((lane) => lane.uncoded.length) || this.content.unknown.poor.some((one) => one.reason === "not_processed");
   }
 
   // Index of the row at a height.
@@ -165,6 +182,23 @@ export class TimelineModel {
       }
     }
     return [...[...strongest.values()].map((one) => ({ text: one.fact, colour: one.colour })), ...coded];
+  }
+
+  // Bouts, events and codes whose description has all words, in order of time: {found: [bout], total, seconds}.
+  find(text, most) {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = [];
+    for (const row of words.length ? this.rows : []) {
+      for (const one of [...row.layers, row.marks].filter(Boolean)) {
+        for (const item of one.items) {
+          const title = one.title(item);
+          const plain = title.toLowerCase();
+          if (words.every((word) => plain.includes(word))) found.push({ begin: item[0], end: item[1], tracks: one.of ? one.of(item) : one.tracks, title, about: one.about?.(item) });
+        }
+      }
+    }
+    found.sort((a, b) => a.begin - b.begin);
+    return { found: found.slice(0, most), total: found.length, seconds: found.reduce((sum, one) => sum + one.end - one.begin, 0) };
   }
 
   // The bars and marks of a row in order of time, for the keyboard.

@@ -1,9 +1,13 @@
 // A video with the detections of its frames drawn over it, and its timeline below.
 // The boxes are those of the last processed frame: only detections are drawn.
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { api, videoPath } from "./api.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { api, videoPath } from "../shared/api.js";
+import { mayChange, useMe } from "../shared/me.js";
 import { CorrectionPanel, useCorrections } from "./corrections.js";
-import { clock } from "./format.js";
+import { clock } from "../shared/format.js";
+import { useSource } from "../shared/video_source.js";
+import { People } from "./people.js";
+import { TimeNotKnown } from "./time_not_known.js";
 import { Timeline } from "./timeline.js";
 import { TimelineModel } from "./timeline_model.js";
 
@@ -11,7 +15,6 @@ const CHUNK_S = 30;
 const CHUNKS = 6;
 const FACTS_EVERY_MS = 200;
 const MOST_FACTS = 10;
-const COPY_POLL_MS = 2000;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 // The detections around the time that is shown; older ones are forgotten.
@@ -78,13 +81,13 @@ function byFrame(columns) {
   return [...frames.values()].sort((a, b) => a.time - b.time);
 }
 
-// handle.current gets {showInterval}.
-export function Player({ video, show, handle }) {
+// early: a promise of the timeline, or of null where it has to be asked for again; handle.current gets {showInterval}.
+export function Player({ video, early, show, handle }) {
   const [content, setContent] = useState(null);
   const [problem, setProblem] = useState(null);
   const read = () => api(videoPath(video.video_id, "/timeline")).then(setContent, setProblem);
   useEffect(() => {
-    read();
+    early.then((found) => (found ? setContent(found) : read()));
   }, [video.video_id]);
   if (problem) return html`<div class="player"><p class="panel refused" role="alert">${problem.words}</p></div>`;
   if (!content) return html`<div class="player"><p class="panel">Loading …</p></div>`;
@@ -97,6 +100,10 @@ function Loaded({ video, content, show, handle, changed }) {
   const [facts, setFacts] = useState([]);
   const [time, setTime] = useState(0);
   const [looping, setLooping] = useState(false);
+  const [playing, setPlaying] = useState(false);
+  const [sound, setSound] = useState(false);
+  const stage = useRef(null);
+  const toggle = () => (player.current.paused ? player.current.play().catch(() => {}) : player.current.pause());
   const [hasInterval, setHasInterval] = useState(false);
   const [problem, setProblem] = useState(null);
   const loop = useRef(false);
@@ -109,12 +116,15 @@ function Loaded({ video, content, show, handle, changed }) {
   const [correcting, setCorrecting] = useState(false);
   const [chosen, setChosen] = useState(null);
   const [bout, setBout] = useState(null);
+  const [draft, setDraft] = useState(null);
+  const may = mayChange(useMe());
   const corrections = useCorrections(video.video_id, () => {
     boxes.reload(state.time);
     changed();
   });
   state.chosen = correcting ? chosen : null;
   state.correcting = correcting;
+  state.draft = correcting ? draft : null;
   // After each frame that is shown or loaded the chosen box is the one of this frame.
   const renew = () => {
     if (!state.chosen || state.grip) return;
@@ -129,10 +139,10 @@ function Loaded({ video, content, show, handle, changed }) {
     draw();
     setTime(state.time);
   };
-  const draw = () => drawBoxes(canvas.current, boxes.at(state.time), { content: state.content, marked: state.marked, model: state.model, chosen: state.chosen });
+  const draw = () => drawBoxes(canvas.current, boxes.at(state.time), { content: state.content, marked: state.marked, model: state.model, chosen: state.chosen, draft: state.draft });
   const choose = (box) => setChosen(box ? { track: box.track, box, time: boxes.frame(state.time).time } : null);
-  useEffect(() => draw(), [chosen, correcting, content]);
-  const edit = usePicture({ canvas, state, boxes, content, choose, draw, send: corrections.send });
+  useEffect(() => draw(), [chosen, correcting, content, draft]);
+  const edit = usePicture({ canvas, state, boxes, content, choose, draw, send: corrections.send, setDraft });
   const keys = (event) => {
     const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) && event.target.type !== "range";
     if (!state.correcting || typing || event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
@@ -212,15 +222,16 @@ function Loaded({ video, content, show, handle, changed }) {
     if (at > 0) player.current.currentTime = at + 0.0005;
     draw();
   };
-  const shape = (stage) => {
-    if (!stage) return;
-    stage.style.aspectRatio = `${content.width} / ${content.height}`;
-    stage.style.maxWidth = `calc(62vh * ${content.width / content.height})`;
+  const shape = (place) => {
+    stage.current = place;
+    if (!place) return;
+    place.style.aspectRatio = `${content.width} / ${content.height}`;
+    place.style.maxWidth = `calc(62vh * ${content.width / content.height})`;
   };
   return html`<div class="player">
     <section class="panel stage-panel" aria-label="Player">
       ${video.playable && source && html`<div class=${correcting ? "stage correcting" : "stage"} ref=${shape}>
-        <video ref=${player} src=${source} controls=${!correcting} muted playsinline preload="auto" aria-label=${`Video ${video.name || video.video_id}`}
+        <video ref=${player} src=${source} muted=${!sound} playsinline preload="auto" onClick=${toggle} onPlay=${() => setPlaying(true)} onPause=${() => setPlaying(false)} aria-label=${`Video ${video.name || video.video_id}`}
           onTimeUpdate=${() => told(player.current.currentTime, !player.current.paused)} onSeeked=${() => told(player.current.currentTime, false)} onLoadedData=${ready} onError=${failed}></video>
         <canvas ref=${canvas} aria-hidden="true" ...${correcting ? edit : {}}></canvas>
       </div>`}
@@ -230,21 +241,25 @@ function Loaded({ video, content, show, handle, changed }) {
       <div class="now">
         <span class="clock">${clock(time, 2)}</span>
         ${video.playable && html`<span class="tools">
+          <button class="button small play" onClick=${toggle}>${playing ? "Pause" : "Play"}</button>
           <button class="button small" onClick=${() => step(-1)} aria-label="Previous processed frame" title="Previous processed frame">◂▮</button>
           <button class="button small" onClick=${() => step(1)} aria-label="Next processed frame" title="Next processed frame">▮▸</button>
           <label>Speed <select aria-label="Speed" onChange=${(event) => (player.current.playbackRate = parseFloat(event.target.value))}>${SPEEDS.map((one) => html`<option value=${one} selected=${one === 1}>${one}×</option>`)}</select></label>
-          ${correcting && html`<button class="button small" onClick=${() => (player.current.paused ? player.current.play() : player.current.pause())}>Play or pause</button>`}
+          <button class="button small" aria-pressed=${sound} onClick=${() => setSound(!sound)}>Sound</button>
+          <button class="button small" onClick=${() => stage.current?.requestFullscreen?.()} >Full screen</button>
           ${hasInterval && html`<label><input type="checkbox" checked=${looping} onChange=${(event) => setLooping(event.target.checked)} /> loop this bout</label> <button class="button small quiet" onClick=${clear}>Clear</button>`}
         </span>`}
-        <button class="button small" aria-pressed=${correcting} onClick=${() => setCorrecting(!correcting)}>Correct</button>
+        ${may && html`<button class="button small" aria-pressed=${correcting} onClick=${() => setCorrecting(!correcting)}>Correct</button>`}
         ${facts.slice(0, MOST_FACTS).map((fact) => html`<${Fact} key=${fact.text} fact=${fact} />`)}
         ${facts.length > MOST_FACTS && html`<span class="note">and ${facts.length - MOST_FACTS} more</span>`}
       </div>
       ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     </section>
     ${content.session && html`<${Session} content=${content} id=${video.video_id} time=${time} />`}
-    ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
+    ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} draft=${draft} onDraft=${setDraft} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
     <${Timeline} key=${state.version} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
+    <${People} id=${video.video_id} source=${video.playable ? source : null} may=${may} changed=${changed} />
+    <${TimeNotKnown} content=${content} onShow=${showInterval} />
   </div>`;
 }
 
@@ -252,36 +267,11 @@ function Fact({ fact }) {
   return html`<span class="fact" ref=${(place) => place && (place.style.borderColor = fact.colour)}>${fact.text}</span>`;
 }
 
-// The address to play: the file where browsers play it, else a copy; undefined while it is made, null where none plays.
-function useSource(video) {
-  const path = (part) => `/v1${videoPath(video.video_id, part)}`;
-  const [source, setSource] = useState(video.browser_plays ? path("/file") : undefined);
-  const [wanted, setWanted] = useState(!video.browser_plays && video.playable);
-  useEffect(() => {
-    if (!wanted) return undefined;
-    let timer = null;
-    const look = async () => {
-      const response = await fetch(path("/copy"), { method: "HEAD" }).catch(() => null);
-      if (response && response.status === 200) setSource(path("/copy"));
-      else if (response && response.status !== 202) setSource(null);
-      else timer = setTimeout(look, COPY_POLL_MS);
-    };
-    look();
-    return () => clearTimeout(timer);
-  }, [wanted]);
-  const failed = () => {
-    if (wanted) return setSource(null);
-    setSource(undefined);
-    return setWanted(true);
-  };
-  return [source, failed];
-}
-
 const REACH = 9;
 const CORNERS = [["x1", "y1"], ["x2", "y1"], ["x1", "y2"], ["x2", "y2"]];
 
 // Choosing a box in the picture, and dragging its corners. On release the box is sent as corrected.
-function usePicture({ canvas, state, boxes, content, choose, draw, send }) {
+function usePicture({ canvas, state, boxes, content, choose, draw, send, setDraft }) {
   const place = (event) => {
     const frame = canvas.current.getBoundingClientRect();
     const zoom = content.width / frame.width;
@@ -297,30 +287,40 @@ function usePicture({ canvas, state, boxes, content, choose, draw, send }) {
   };
   return {
     onPointerDown: (event) => {
-      const at = place(event), found = corner(at);
+      const at = place(event);
+      if (state.draft) {
+        state.grip = { from: at };
+        return canvas.current.setPointerCapture(event.pointerId);
+      }
+      const found = corner(at);
       if (!found) return choose(under(at));
       state.grip = { corner: found, box: { ...state.chosen.box } };
       return canvas.current.setPointerCapture(event.pointerId);
     },
     onPointerMove: (event) => {
       const at = place(event);
-      canvas.current.style.cursor = corner(at) ? "nwse-resize" : "crosshair";
-      if (!state.grip) return;
+      if (state.grip?.from) {
+        state.draft = { ...state.draft, box: sidesBetween(state.grip.from, at, content) };
+        return draw();
+      }
+      canvas.current.style.cursor = !state.draft && corner(at) ? "nwse-resize" : "crosshair";
+      if (!state.grip) return undefined;
       const [a, b] = state.grip.corner;
       const box = { ...state.grip.box };
       box[a] = Math.min(Math.max(at.x, 0), content.width);
       box[b] = Math.min(Math.max(at.y, 0), content.height);
       state.grip.now = box;
       state.chosen = { ...state.chosen, box };
-      draw();
+      return draw();
     },
     onPointerUp: () => {
       const { grip, chosen } = state;
       state.grip = null;
+      if (grip?.from) return setDraft({ ...state.draft, time: boxes.frame(state.time)?.time ?? state.time });
       const box = grip?.now;
-      if (!box) return;
+      if (!box) return undefined;
       const sides = [Math.min(box.x1, box.x2), Math.min(box.y1, box.y2), Math.max(box.x1, box.x2), Math.max(box.y1, box.y2)].map((one) => Math.round(one * 10) / 10);
-      send({ kind: "box", action: "set", track_id: chosen.track, boxes: [{ time_s: chosen.time, box_xyxy: sides }] });
+      return send({ kind: "box", action: "set", track_id: chosen.track, boxes: [{ time_s: chosen.time, box_xyxy: sides }] });
     },
     onPointerCancel: () => {
       state.grip = null;
@@ -328,7 +328,16 @@ function usePicture({ canvas, state, boxes, content, choose, draw, send }) {
   };
 }
 
-function drawBoxes(canvas, boxes, { content, marked, model, chosen }) {
+// A box between two places of the picture, within it; in pixels of the video.
+function sidesBetween(a, b, { width, height }) {
+  const within = (value, most) => Math.round(10 * Math.min(Math.max(value, 0), most)) / 10;
+  return {
+    x1: within(Math.min(a.x, b.x), width), y1: within(Math.min(a.y, b.y), height),
+    x2: within(Math.max(a.x, b.x), width), y2: within(Math.max(a.y, b.y), height),
+  };
+}
+
+function drawBoxes(canvas, boxes, { content, marked, model, chosen, draft }) {
   if (!canvas) return;
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
@@ -348,6 +357,7 @@ function drawBoxes(canvas, boxes, { content, marked, model, chosen }) {
     if (own) drawChosen(pen, chosen.box, zoom);
     drawBox(pen, own ? { ...box, ...sidesOf(chosen.box) } : box, { zoom, dim, colour: model.colours.get(box.track) || "#9aa7b3", name: model.names.get(box.track) || box.category });
   }
+  if (draft?.box) drawChosen(pen, draft.box, zoom);
 }
 
 const sidesOf = ({ x1, y1, x2, y2 }) => ({ x1, y1, x2, y2 });
@@ -374,11 +384,12 @@ function drawBox(pen, box, { zoom, dim, colour, name }) {
   pen.strokeRect(x, y, w, h);
   const text = `${name} ${Math.round(box.confidence * 100)}%`;
   pen.font = "600 12px system-ui, sans-serif";
-  const top = y >= 18 ? y - 18 : y;
+  const top = y >= 18 ? y - 18 : y, wide = pen.measureText(text).width + 8;
+  const left = Math.max(0, Math.min(x - 1, pen.canvas.clientWidth - wide)); // whole, also at the right edge
   pen.fillStyle = colour;
-  pen.fillRect(x - 1, top, pen.measureText(text).width + 8, 18);
+  pen.fillRect(left, top, wide, 18);
   pen.fillStyle = "#10161c";
-  pen.fillText(text, x + 3, top + 13);
+  pen.fillText(text, left + 4, top + 13);
   pen.globalAlpha = 1;
 }
 

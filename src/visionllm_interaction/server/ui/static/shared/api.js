@@ -58,29 +58,3 @@ export function watch(path, seconds, tell) {
 }
 
 export const videoPath = (id, part = "") => `/videos/${encodeURIComponent(id)}${part}`;
-
-export function upload(file, view, { progress, started }) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append("view", view);
-    form.append("file", file, file.name);
-    request.upload.onprogress = (event) => progress(event.loaded / event.total);
-    request.onload = () => {
-      let content = {};
-      try {
-        content = JSON.parse(request.responseText);
-      } catch {
-        // Not JSON: the status has to do.
-      }
-      if (request.status === 401) location.assign("/login");
-      if (request.status < 300) resolve(content);
-      else reject(new Problem(request.status, content));
-    };
-    request.onerror = () => reject(new Problem(0, { detail: "The connection was lost.", fix: "try again" }));
-    request.onabort = () => reject(new Problem(0, { detail: "Cancelled." }));
-    request.open("POST", "/v1/videos");
-    request.send(form);
-    started(() => request.abort());
-  });
-}

@@ -1,5 +1,5 @@
 // The box in which questions are asked: a conversation, each claim with the evidence that proves it.
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { api } from "./api.js";
 import { clock, number } from "./format.js";
 

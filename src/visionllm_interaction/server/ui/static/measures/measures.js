@@ -1,8 +1,9 @@
 // The measures page: one measure as a table and as plots, the file of it, and the command that computes it anew.
-import { html, useEffect, useMemo, useState } from "./vendor/htm-preact.js";
-import { CopyButton } from "./ask.js";
-import { api, videoPath } from "./api.js";
-import { clock, number } from "./format.js";
+import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
+import { CopyButton } from "../shared/ask.js";
+import { api, videoPath } from "../shared/api.js";
+import { clock, number } from "../shared/format.js";
+import { saveSvg } from "./save_svg.js";
 
 const FILTERS = [["subject", "Subject"], ["object", "Object"], ["predicate", "Predicate"], ["video_id", "Video"]];
 const BINS = [["", "whole video"], ["10", "10 s"], ["30", "30 s"], ["60", "1 min"], ["300", "5 min"]];
@@ -74,16 +75,18 @@ function Result({ table, wanted }) {
   const known = rows.filter((row) => row.value !== null);
   const missing = rows.filter((row) => row.missing !== null);
   const reasons = [...new Set(missing.map((row) => row.missing))];
-  const file = `/v1/measures/${encodeURIComponent(measure.name)}/csv${address(wanted)}`;
+  const file = (ending) => `/v1/measures/${encodeURIComponent(measure.name)}/${ending}${address(wanted)}`;
+  const savePlot = () => saveSvg(document.querySelector("svg.plot"), `${measure.name}.svg`);
   if (!rows.length) return html`<section class="panel empty"><p><strong>No value.</strong></p><p>Nothing fits what is chosen; choose <em>all</em> in one of the lists.</p></section>`;
   return html`
-    ${known.length > 0 && html`<section class="panel" aria-labelledby="plot-title"><h2 id="plot-title">${wanted.bin_s ? "Over time" : "By video"}</h2>
+    ${known.length > 0 && html`<section class="panel" aria-labelledby="plot-title"><div class="title-row plot-head"><h2 id="plot-title">${wanted.bin_s ? "Over time" : "By video"}</h2><span class="grow"></span><button class="button small" onClick=${savePlot}>Download SVG</button></div>
       ${wanted.bin_s ? html`<${OverTime} rows=${known} table=${table} />` : html`<${ByPair} rows=${known} table=${table} />`}</section>`}
     ${reasons.length > 0 && html`<section class="panel" aria-labelledby="missing-title"><h2 id="missing-title">What is not known</h2>
       <p>${missing.length} of ${rows.length} values cannot be given:</p><ul>${reasons.map((reason) => html`<li>${reason}: ${missing.filter((row) => row.missing === reason).length}</li>`)}</ul></section>`}
     <section class="panel" aria-labelledby="table-title">
       <div class="title-row"><h2 id="table-title">Table</h2><span class="note grow">${rows.length} row${rows.length === 1 ? "" : "s"}${rows.length > SHOWN_ROWS ? `, the first ${SHOWN_ROWS} below` : ""}</span>
-        <a class="button small" href=${file} download=${`${measure.name}.csv`}>Download CSV</a></div>
+        <a class="button small" href=${file("csv")} download=${`${measure.name}.csv`}>Download CSV</a>
+        <a class="button small" href=${file("parquet")} download=${`${measure.name}.parquet`}>Download Parquet</a></div>
       <${Table} rows=${rows.slice(0, SHOWN_ROWS)} table=${table} binned=${Boolean(wanted.bin_s)} />
       <p class="note">The command that computes the table of all measures anew:</p>
       <p class="command"><code>${table.command}</code> <${CopyButton} text=${table.command} label="Copy" /></p>
@@ -96,7 +99,7 @@ const corrected = (row) => (row.corrected === null ? "" : `${number(row.correcte
 
 function Table({ rows, table, binned }) {
   const has = rows.some((row) => row.corrected !== null);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Values"><table>
+  return html`<div class="scroll tall" tabindex="0" role="region" aria-label="Values"><table>
     <thead><tr><th>Video</th><th>About</th>${binned && html`<th class="num">Bin</th>`}<th class="num">Value (${table.measure.unit || "no unit"})</th>${has && html`<th class="num">Corrected (95 %)</th>`}<th class="num">Processed</th><th>Rests on</th><th>Moment</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr>
       <td><a href=${`/ui${videoPath(row.video_id)}`} title=${row.video_id}>${film(row, table)}</a></td><td>${who(row)}</td>

@@ -1,6 +1,6 @@
 // The timeline: rows drawn on one canvas as large as its window, so that hours and hundreds of tracks pan smoothly.
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { clock } from "./format.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { clock } from "../shared/format.js";
 import { barAt, firstAfter } from "./timeline_model.js";
 
 const AXIS = 22;
@@ -249,6 +249,7 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
   const canvas = useRef(null), scroller = useRef(null), head = useRef(null), tip = useRef(null), view = useRef(null);
   const [window_, setWindow] = useState({ begin: 0, span: model.duration });
   const [said, setSaid] = useState("");
+  const [wanted, setWanted] = useState("");
   const now = useRef(0);
   const moveHead = (t, follow) => {
     const drawn = view.current;
@@ -329,10 +330,12 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
   return html`<section class="panel timeline" aria-label="Timeline">
     <div class="tl-tools">
       <h2>Timeline</h2><span class="grow"></span>
+      <input type="search" class="tl-find" placeholder="Find: child holding ball" aria-label="Find bouts and events" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
       <button class="button small" onClick=${() => zoom(0.5)} aria-label="Zoom in">+</button>
       <button class="button small" onClick=${() => zoom(2)} disabled=${whole} aria-label="Zoom out">−</button>
       <button class="button small" onClick=${() => view.current.show(0, model.duration)} disabled=${whole}>Whole video</button>
     </div>
+    ${wanted.trim().length > 1 && html`<${Found} model=${model} text=${wanted} onShow=${onShow} />`}
     <div class="tl-frame">
       <div class="tl-scroll" ref=${scroller} tabindex="0" role="slider" aria-label="Time in the video" aria-orientation="horizontal"
         aria-valuemin="0" aria-valuemax=${model.duration.toFixed(2)} aria-valuenow="0" aria-valuetext=${said || null} aria-describedby="tl-help"
@@ -348,10 +351,19 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
     <p class="hidden" aria-live="polite">${said}</p>
     <p class="legend">
       <span><i class="key seen"></i> seen</span><span><i class="key near"></i> near</span><span><i class="key contact"></i> in contact</span><span><i class="key holding"></i> holding</span>
-      <span><b aria-hidden="true">◆</b> event</span>${model.hasGaps && html`<span><i class="key hatched"></i> not coded: unknown</span>`}
+      <span><b aria-hidden="true">◆</b> event</span>${model.hasGaps && html`<span><i class="key hatched"></i> not known</span>`}
       <span>Click a bar to go there; drag to pan, Ctrl and wheel to zoom. <kbd>N</kbd> <kbd>P</kbd> next, previous bout.</span>
     </p>
   </section>`;
+}
+
+const MOST_FOUND = 50;
+
+function Found({ model, text, onShow }) {
+  const { found, total, seconds } = model.find(text, MOST_FOUND);
+  const many = `${total} found${seconds > 0 ? `, ${clock(seconds, 1)} in all` : ""}${total > found.length ? `; the first ${found.length}:` : ""}`;
+  return html`<div class="found"><p class="note" role="status">${total ? many : "Nothing fits. Words are those of the rows: child, holding, near, picks up …"}</p>
+    ${total > 0 && html`<ol class="clips" aria-label="Found">${found.map((one) => html`<li><button class="chip" onClick=${() => onShow(one.begin, one.end, one.tracks, one.about)}>▸ ${clock(one.begin, 1)}</button> ${one.title}</li>`)}</ol>`}</div>`;
 }
 
 function place(event, scroller) {

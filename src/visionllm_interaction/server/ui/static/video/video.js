@@ -1,9 +1,13 @@
 // The page of one video: player, timeline, ask box; or how far its analysis is, or why it failed.
-import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { AskBox } from "./ask.js";
-import { videoPath, watch } from "./api.js";
-import { day, seconds, VIEWS } from "./format.js";
-import { EraseButton, Failure, openEvidence, stateOf } from "./home.js";
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { AskBox } from "../shared/ask.js";
+import { api, videoPath, watch } from "../shared/api.js";
+import { mayChange, useMe } from "../shared/me.js";
+import { day, seconds, VIEWS } from "../shared/format.js";
+import { openEvidence } from "../home/home.js";
+import { EraseButton, Failure, stateOf } from "../home/video_list.js";
+import { AboutVideo } from "./about_video.js";
+import { Exports } from "./exports.js";
 import { Player } from "./player.js";
 
 const POLL_S = 1;
@@ -15,9 +19,12 @@ function asked() {
 }
 
 export function VideoPage({ id }) {
+  const may = mayChange(useMe());
   const [video, setVideo] = useState(null);
   const [problem, setProblem] = useState(null);
   const player = useRef(null);
+  // Asked for at once: the timeline of hours takes longer than to learn that the video is analysed.
+  const [early] = useState(() => api(videoPath(id, "/timeline")).then((content) => content, () => null));
   useEffect(() => {
     const stop = watch(videoPath(id), POLL_S, (content, trouble) => {
       setProblem(trouble);
@@ -36,20 +43,22 @@ export function VideoPage({ id }) {
     if (item.video_id === id && item.begin_s !== null) player.current?.showInterval(item.begin_s, item.end_s, item.track_ids);
     else openEvidence(item);
   };
-  const facts = [seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
+  const { child, age_months: age, recorded_on: on } = video.covariates || {};
+  const facts = [child && `child ${child}`, age !== undefined && `${age} months`, on && `recorded ${on}`, seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
     video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : `analysed ${day(video.analysed_at)}`, `id ${id}`];
   return html`<main class="page wide">
     <div class="title-row"><h1>${video.name || id}</h1><span class="note grow">${facts.filter(Boolean).join(" · ")}</span>
-      <${EraseButton} video=${video} erased=${() => location.assign("/ui/")} /></div>
+      ${may && html`<${AboutVideo} video=${video} changed=${setVideo} />`}
+      ${may && html`<${EraseButton} video=${video} erased=${() => location.assign("/ui/")} />`}</div>
     ${video.analysed
-      ? html`<div class="columns"><${Player} video=${video} show=${asked()} handle=${player} /><${AskBox} videoId=${id} onEvidence=${evidence} /></div>`
-      : html`<${Waiting} video=${video} />`}
+      ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><div class="side"><${AskBox} videoId=${id} onEvidence=${evidence} /><${Exports} id=${id} may=${may} /></div></div>`
+      : html`<${Waiting} video=${video} may=${may} />`}
   </main>`;
 }
 
-function Waiting({ video }) {
+function Waiting({ video, may }) {
   const state = stateOf(video);
-  if (state.kind === "bad") return html`<section class="panel"><h2>This video is not analysed</h2><${Failure} video=${video} /></section>`;
+  if (state.kind === "bad") return html`<section class="panel"><h2>This video is not analysed</h2><${Failure} video=${video} mayChange=${may} /></section>`;
   return html`<section class="panel" role="status"><h2>The analysis is ${state.text}</h2>
     <progress class="wide-bar" value=${state.share ?? undefined} aria-label="Progress of the analysis"></progress>
     <p class="note">${state.left || "The page opens by itself once it is done."}</p></section>`;

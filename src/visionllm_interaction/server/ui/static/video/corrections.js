@@ -1,7 +1,7 @@
 // The panel in which people correct a video: the chosen box or bout, what can be changed of it, and what was changed.
-import { html, useEffect, useState } from "./vendor/htm-preact.js";
-import { api, videoPath } from "./api.js";
-import { clock, day } from "./format.js";
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { api, videoPath } from "../shared/api.js";
+import { clock, day } from "../shared/format.js";
 
 const ROLES = ["child", "caregiver"];
 const PREDICATES = ["near", "in_contact", "holding"];
@@ -55,7 +55,7 @@ export function useCorrections(id, changed) {
 }
 
 // chosen: {track, box, time} of a box or null; bout: {begin, end, predicate, tracks} or {begin, event, tracks} or null.
-export function CorrectionPanel({ content, corrections, chosen, bout, boxes, time, onChoose, onBout }) {
+export function CorrectionPanel({ content, corrections, chosen, bout, boxes, time, draft, onDraft, onChoose, onBout }) {
   const { list, problem, busy, send, undo, last } = corrections;
   const names = new Map(content.tracks.map((one) => [one.track_id, `${one.role || one.category} ${one.track_id}`]));
   const [who, setWho] = useState(coder());
@@ -75,12 +75,37 @@ export function CorrectionPanel({ content, corrections, chosen, bout, boxes, tim
     ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     <p class="note" id="boxes-here">Boxes in this frame: click one in the picture, or choose it here.</p>
     <div class="here" role="group" aria-labelledby="boxes-here">${boxes.filter((one) => one.track >= 0).map((one) => html`<button class="button small" aria-pressed=${chosen?.track === one.track} onClick=${() => onChoose(one)}>${names.get(one.track) || one.category}</button>`)}
-      ${!boxes.some((one) => one.track >= 0) && html`<span class="note">none</span>`}</div>
+      ${!boxes.some((one) => one.track >= 0) && html`<span class="note">none</span>`}
+      <button class="button small" aria-pressed=${draft !== null} onClick=${() => onDraft(draft ? null : middleOf(content, time))}>+ New box</button></div>
+    ${draft && html`<${NewBox} draft=${draft} content=${content} send=${send} busy=${busy} onDraft=${onDraft} />`}
     ${track && html`<${TrackForm} key=${formOf(track, chosen)} track=${track} chosen=${chosen} time=${time} content=${content} names=${names} send=${send} busy=${busy} />`}
     ${bout && html`<${BoutForm} key=${`${bout.begin} ${bout.end} ${bout.tracks} ${bout.edited || ""}`} bout=${bout} time=${time} names=${names} send=${send} busy=${busy} onBout=${onBout} />`}
-    ${!track && !bout && html`<p class="note">Or click a bout or an event in the timeline to move or remove it.</p>`}
+    ${!track && !bout && !draft && html`<p class="note">Or click a bout or an event in the timeline to move or remove it.</p>`}
     <${List} list=${list} names=${names} undo=${undo} busy=${busy} />
   </section>`;
+}
+
+// Where a new box begins, for those who do not draw it: a fifth of the picture, in its middle.
+const middleOf = ({ width, height }, time) => ({ time, box: { x1: two(0.4 * width), y1: two(0.4 * height), x2: two(0.6 * width), y2: two(0.6 * height) } });
+
+// Something that the analysis has missed: drawn in the picture, or given by its sides.
+function NewBox({ draft, content, send, busy, onDraft }) {
+  const [category, setCategory] = useState("");
+  const categories = [...new Set([...content.tracks.map((one) => one.category), ...(content.detector.categories || [])])];
+  const { x1, y1, x2, y2 } = draft.box;
+  const side = (name) => html`<label>${name} <input type="number" step="any" value=${draft.box[name]} onInput=${(event) => onDraft({ ...draft, box: { ...draft.box, [name]: parseFloat(event.target.value) } })} /></label>`;
+  const add = async (event) => {
+    event.preventDefault();
+    const made = await send({ kind: "box", action: "set", track_id: null, category: category.trim(), boxes: [{ time_s: draft.time, box_xyxy: [x1, y1, x2, y2] }] });
+    if (made) onDraft(null);
+  };
+  return html`<form class="forms" aria-label="New box" onSubmit=${add}><h3>New box at ${draft.time.toFixed(2)} s</h3>
+    <p class="note">Draw it in the picture, or give its sides in pixels.</p>
+    <div class="form-row"><label>What is it? <input type="text" list="new-categories" maxlength="60" required value=${category} onInput=${(event) => setCategory(event.target.value)} /></label>
+      <datalist id="new-categories">${categories.map((one) => html`<option value=${one} />`)}</datalist>
+      ${["x1", "y1", "x2", "y2"].map(side)}
+      <button class="button small primary" disabled=${busy || !category.trim() || !(x2 > x1) || !(y2 > y1)}>Add box</button>
+      <button type="button" class="button small quiet" onClick=${() => onDraft(null)}>Cancel</button></div></form>`;
 }
 
 // A form is made anew when what it is about has changed: it must never send what was there before.
