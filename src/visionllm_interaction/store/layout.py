@@ -44,8 +44,12 @@ def list_videos(store: StrPath) -> list[str]:
 
 def write_version(store: Path) -> None:
     """Write ``store.yaml`` with the current version."""
-    content = f"kind: visionllm-interaction store\nschema_version: {SCHEMA_VERSION}\n"
-    write_file(store / STORE_FILE, content.encode())
+    write_file(store / STORE_FILE, version_content())
+
+
+def version_content() -> bytes:
+    """The content of ``store.yaml`` with the current version."""
+    return f"kind: visionllm-interaction store\nschema_version: {SCHEMA_VERSION}\n".encode()
 
 
 def read_version(store: StrPath) -> object:
