@@ -41,9 +41,7 @@ def object_store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ob
 
 
 @pytest.fixture
-def object_store(
-    object_store_server: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def object_store(object_store_server: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a place in the object store for one test; the environment has what is needed to write to it."""
     for name, value in object_store_server.environment().items():
         monkeypatch.setenv(name, value)

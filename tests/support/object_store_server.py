@@ -10,8 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,14 +94,25 @@ def _is_free(port: int) -> bool:
 
 
 def _wait(server: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+    """Until the bucket, which is made last, can be listed."""
+    import obstore
+    from obstore.store import S3Store
+
+    bucket = S3Store(
+        BUCKET,
+        endpoint=endpoint,
+        access_key_id=WRITER,
+        secret_access_key=f"{WRITER}-secret",
+        region="us-east-1",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
     until = time.monotonic() + 30
     while time.monotonic() < until and server.poll() is None:
         try:
-            urllib.request.urlopen(f"{endpoint}/{BUCKET}", timeout=2)
-        except urllib.error.HTTPError as answer:
-            if answer.code == 403:  # there, and not for everybody
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
+            obstore.list_with_delimiter(bucket)
+        except obstore.exceptions.BaseError:
+            time.sleep(0.05)
+        else:
+            return
     raise RuntimeError(f"the object store did not start:\n{log.read_text(errors='replace')[-3000:]}")

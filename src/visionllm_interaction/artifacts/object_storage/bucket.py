@@ -1,8 +1,8 @@
 """A bucket of an S3 object store, or the part of it below a prefix: read, write on a condition, list, delete.
 
 Needs obstore (the extra ``s3``). ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL`` name another server than Amazon's.
-Credentials come from ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``; without them from wherever boto3 finds them: a
-profile (``AWS_PROFILE``), single sign-on, a web identity, or the role of a machine or container.
+Credentials come from ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY``; without them from wherever boto3 finds them:
+a profile (``AWS_PROFILE``), single sign-on, a web identity, or the role of a machine or container.
 """
 
 from __future__ import annotations
@@ -251,7 +251,8 @@ def _boto3_credentials(where: str) -> Any:
         ) from error
 
 
-_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CODE = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
+_REFUSALS = {"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
 _STATUS = re.compile(r"non-2xx status code: (\d{3} [A-Za-z ]+)")
 
 
@@ -259,7 +260,7 @@ def _explain(error: Exception, *, bucket: str, url: str) -> InputDataError | Usa
     """The server's refusal in our words; obstore tells the kinds apart by request, S3 by code."""
     text = str(error)
     code, status = _CODE.search(text), _STATUS.search(text)
-    said = code[1] if code else status[1].strip() if status else text.splitlines()[0][:300]
+    said = code[1] or code[2] if code else status[1].strip() if status else text.splitlines()[0][:300]
     if said == "NoSuchBucket":
         return InputDataError(
             "There is no such bucket.",
@@ -268,7 +269,7 @@ def _explain(error: Exception, *, bucket: str, url: str) -> InputDataError | Usa
             where=url,
             fix="correct the address, or make the bucket; for a server of your own see AWS_ENDPOINT_URL_S3",
         )
-    if status and status[1].startswith(("401", "403")):
+    if said in _REFUSALS or (status and status[1].startswith(("401", "403"))):
         return UsageError(
             "The object store refuses these credentials.",
             expected="the right to list, read, write and delete objects there (to read a store: to list and read)",

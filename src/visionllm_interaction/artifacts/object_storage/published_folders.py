@@ -16,13 +16,14 @@ import json
 import re
 import uuid
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from visionllm_interaction.artifacts.object_storage.bucket import Bucket, Found
-from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.errors import InputDataError, VisionLLMError
 from visionllm_interaction.utils.hashing import sha256_file
 
 POINTER = "published.json"
@@ -199,9 +200,7 @@ def file_names(local: Path) -> list[str]:
     return sorted(found)
 
 
-def _point(
-    bucket: Bucket, key: str, files: Mapping[str, PublishedFile], former: Publication | None
-) -> str | None:
+def _point(bucket: Bucket, key: str, files: Mapping[str, PublishedFile], former: Publication | None) -> str | None:
     listed: dict[str, Any] = {
         name: {"key": file.key, "sha256": file.sha256, "bytes": file.size} for name, file in files.items()
     }
@@ -211,10 +210,8 @@ def _point(
 
 def _give_up(bucket: Bucket, sent: Collection[str]) -> None:
     """Delete what was sent for nothing; if that fails, a later publication does it."""
-    try:
+    with suppress(VisionLLMError):  # the error that led here is the one to tell
         bucket.delete(sent)
-    except Exception:  # noqa: BLE001, S110  (the error that led here is the one to tell)
-        pass
 
 
 def _clean(bucket: Bucket, folder: str, keys: Collection[str], former: Collection[str]) -> None:

@@ -144,9 +144,7 @@ def _parent(url: str) -> tuple[Bucket, str]:
     """The place above a folder, and the folder's key below it."""
     above, _, name = url.rstrip("/").rpartition("/")
     if above.count("/") < 2:
-        raise UsageError(
-            "A copy needs a place of its own in the bucket.", expected="s3://BUCKET/PREFIX", found=url
-        )
+        raise UsageError("A copy needs a place of its own in the bucket.", expected="s3://BUCKET/PREFIX", found=url)
     return Bucket(above), name
 
 

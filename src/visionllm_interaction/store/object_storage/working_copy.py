@@ -38,7 +38,7 @@ from visionllm_interaction.errors import StoreError, VisionLLMError
 from visionllm_interaction.store.layout import STORE_FILE, check_store, check_video_id, version_content
 from visionllm_interaction.store.video_status_ledger import FOLDER as LEDGER
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, partial_of
-from visionllm_interaction.utils.file_locks import try_lock_file
+from visionllm_interaction.utils.file_locks import try_lock_file, wait_for_lock_file
 from visionllm_interaction.utils.hashing import sha256_value
 
 CACHE_VARIABLE = "VISIONLLM_STORE_CACHE"
@@ -106,7 +106,7 @@ def working_copy(
     _remove_abandoned(home)
     folder = home / f"{_WORKING}{uuid.uuid4().hex[:12]}"
     copy = WorkingCopy(bucket, folder, home, writable=files is everything)
-    with try_lock_file(folder.with_suffix(".lock")) or suppress():
+    with wait_for_lock_file(folder.with_suffix(".lock")):
         try:
             copy.check_out(videos, others, files)
             yield copy
@@ -244,7 +244,7 @@ class WorkingCopy:
             if found is None:
                 return None
             chosen = {name: file for name, file in found.files.items() if files(name)}
-            if all([self._fetch_file(folder, file, local / name) for name, file in chosen.items()]):
+            if all(self._fetch_file(folder, file, local / name) for name, file in chosen.items()):
                 return _Held(found, {name: _stat(local / name) for name in chosen})
             shutil.rmtree(local, ignore_errors=True)
             found = read_publication(self._bucket, folder)
