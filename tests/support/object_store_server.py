@@ -61,22 +61,30 @@ def running_server(folder: Path) -> Iterator[ObjectStore]:
     command = [program, "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     command += [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
     command += [f"-bucket={BUCKET}", f"-s3.config={folder / 'identities.json'}", "-s3.iam=false", "-s3.port.iceberg=0"]
-    command += ["-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.autoCreateBucket=false"]
-    environment = {**os.environ, "TMPDIR": str(folder)}
+    command += [
+        "-s3.port.lance=0",
+        "-webdav=false",
+        "-admin.ui=false",
+        "-master.telemetry=false",
+        "-s3.autoCreateBucket=false",
+    ]
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     try:
         _wait(server, f"http://127.0.0.1:{ports[3]}", folder / "server.log")
         yield ObjectStore(f"http://127.0.0.1:{ports[3]}")
     finally:
         server.send_signal(signal.SIGKILL)  # its data are thrown away
         server.wait()
+        for port in ports:
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port + _GRPC}.sock"):
+                socket_file.unlink(missing_ok=True)
 
 
 def _free_ports(count: int) -> list[int]:
     """Ports that are free, as are those that SeaweedFS derives from them."""
     found: list[int] = []
-    for port in range(20_000 + os.getpid() % 20_000, 55_000):
+    for port in range(20_000 + os.getpid() * 37 % 20_000, 55_000):
         if len(found) == count:
             break
         if all(_is_free(one) for one in (port, port + _GRPC)):

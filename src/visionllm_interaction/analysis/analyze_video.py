@@ -22,7 +22,7 @@ from visionllm_interaction.analysis.bodies import (
 )
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
-from visionllm_interaction.analysis.object_storage import copy_for_video, ledger_at
+from visionllm_interaction.analysis.object_storage import copy_for_video, ledger_at, ledger_of
 from visionllm_interaction.analysis.provenance import (
     ALGORITHM_VERSION,
     ANALYSIS,
@@ -56,6 +56,7 @@ from visionllm_interaction.video.decoding.containers import open_video
 if TYPE_CHECKING:
     from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
+    from visionllm_interaction.store.object_storage.working_copy import WorkingCopy
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 
@@ -120,11 +121,11 @@ def try_one(
     Only ``KeyboardInterrupt``, ``SystemExit`` and the like are raised again, after a note in the ledger.
     """
     if job.url is None:
-        return _try_in_folder(path, video_id, job, load=load, progress=progress, publish=lambda: None)
+        return _try_in_folder(path, video_id, job, load=load, progress=progress)
     try:
         with copy_for_video(job.url, path, video_id) as copy:
             job = replace(job, store=copy.folder, url=None)
-            return _try_in_folder(path, video_id, job, load=load, progress=progress, publish=copy.publish)
+            return _try_in_folder(path, video_id, job, load=load, progress=progress, copy=copy)
     except (VisionLLMError, OSError) as error:  # the object store: there is no ledger to write to
         known = as_known(error, path)
         log.warning("video failed", path=str(path), reason=known.message, found=known.found)
@@ -138,10 +139,10 @@ def _try_in_folder(
     *,
     load: Load,
     progress: Progress,
-    publish: Callable[[], None],
+    copy: WorkingCopy | None = None,
 ) -> VideoOutcome:
     begin = time.perf_counter()
-    ledger = Ledger(job.store, run=job.run, publish=publish)
+    ledger = Ledger(job.store, run=job.run) if copy is None else ledger_of(copy, run=job.run)
     attempt = ledger.begin(path, video_id)
 
     def seconds() -> float:
@@ -151,7 +152,8 @@ def _try_in_folder(
         if attempt > _ATTEMPTS:
             raise _crashed_repeatedly(path)
         analysed = _analyze_one(path, video_id, job, detector=load(), progress=progress)
-        publish()
+        if copy is not None:
+            copy.publish()
     except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
         return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
     except BaseException as error:

@@ -24,7 +24,7 @@ def copy_for_video(url: str, path: Path, video_id: str | None) -> Iterator[Worki
         video_id: the id it was asked to have; None: none.
 
     Yields:
-        WorkingCopy: the copy; changes are published.
+        WorkingCopy: the copy; changes are published when its methods are called.
     """
 
     @cache  # hashed only if the store has videos
@@ -40,8 +40,22 @@ def copy_for_video(url: str, path: Path, video_id: str | None) -> Iterator[Worki
         # The same video may have another name by now: the digits in its id tell.
         videos=lambda known: known == video_id or known.endswith(f"-{digest()[:8]}"),
         others=lambda key: key in (STORE_FILE, status),
+        at_end=False,
     ) as copy:
         yield copy
+
+
+def ledger_of(copy: WorkingCopy, *, run: str) -> Ledger:
+    """The ledger of a store that is checked out; each change is published at once.
+
+    Args:
+        copy: the copy.
+        run: names the run.
+
+    Returns:
+        The ledger.
+    """
+    return Ledger(copy.folder, run=run, publish=copy.publish_others)
 
 
 @contextmanager

@@ -80,7 +80,12 @@ def nothing(_name: str) -> bool:
 
 @contextmanager
 def working_copy(
-    url: str, *, videos: Chosen = everything, others: Chosen = everything, files: Chosen = everything
+    url: str,
+    *,
+    videos: Chosen = everything,
+    others: Chosen = everything,
+    files: Chosen = everything,
+    at_end: bool = True,
 ) -> Iterator[WorkingCopy]:
     """Check out a store from an object store, publish what was changed, and remove the copy.
 
@@ -93,6 +98,7 @@ def working_copy(
         videos: which videos, by id.
         others: which files beside the videos, by key.
         files: which files of the videos, by name; if not all, the copy is for reading only.
+        at_end: whether changes are published at the end; otherwise when :meth:`WorkingCopy.publish` is called.
 
     Yields:
         WorkingCopy: its folder is a store like any other.
@@ -110,7 +116,8 @@ def working_copy(
         try:
             copy.check_out(videos, others, files)
             yield copy
-            copy.publish()
+            if at_end:
+                copy.publish()
         except VisionLLMError as error:
             _name_place(error, folder, copy.url)
             raise
@@ -172,6 +179,14 @@ class WorkingCopy:
             del self._videos[video_id]
         for video_id in sorted(present):
             self._publish_video(video_id)
+        self.publish_others()
+
+    def publish_others(self) -> None:
+        """Publish what has changed beside the videos, such as the ledger.
+
+        Raises:
+            StoreError: if another writer has changed the same file meanwhile.
+        """
         names = [name for name in file_names(self.folder) if not name.startswith(f"{VIDEOS}/")]
         for key in sorted(set(self._others) - set(names)):
             self._bucket.delete([key])
