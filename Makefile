@@ -51,6 +51,7 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	$(DEPLOY_BIN)/zizmor --offline --quiet --pedantic .github
 	$(BIN)/python deploy/k8s/render.py deploy/k8s/overlays/* deploy/k8s/jobs --out $(DEPLOY_OUT)
 	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
+	$(DEPLOY_BIN)/check-jsonschema --schemafile deploy/k8s/rayjob.schema.json $(DEPLOY_OUT)/ray/*.yaml
 	@if command -v promtool >/dev/null; then cd deploy/monitoring \
 	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
@@ -99,6 +100,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
 	$(LOCK) -c requirements/dev.txt --extra serve --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
+	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in -o requirements/cluster.txt
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
