@@ -241,3 +241,9 @@ def test_addresses_of_other_kinds_are_refused_by_every_command(capsys: pytest.Ca
     assert "s3://BUCKET/PREFIX" in capsys.readouterr().err
     with pytest.raises(UsageError):
         copy_folder("gs://lab/x", "y")
+
+
+def test_a_function_that_takes_folders_says_how_an_address_is_read() -> None:
+    with pytest.raises(StoreError) as caught:
+        open_store("s3://lab/x")
+    assert caught.value.fix is not None and "working_copy(url)" in caught.value.fix
