@@ -12,6 +12,8 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 DEPLOY_BIN := $(VENV)/deploy/bin
 DEPLOY_OUT := $(VENV)/deploy/rendered
 DEMO_DIR ?= demo
+PACKAGES ?= newest
+BASE_TESTS := tests/core tests/errors tests/config_loading tests/store tests/utils
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -23,6 +25,13 @@ demo: $(VENV)/.ready-all ## The main job on simulated pictures and videos, to a 
 
 test: $(VENV)/.ready-dev ## The fast tests, on up to four cores
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+test-base: $(UV) ## Rooms that need no extra, in an environment with the PACKAGES=newest (or oldest) that pyproject.toml permits
+	$(UV) venv -q --clear --python $(BIN)/python $(VENV)/base
+	$(UV) pip install -q --python $(VENV)/base/bin/python --resolution $(if $(filter oldest,$(PACKAGES)),lowest-direct,highest) \
+	  -e . -r requirements/test-base.in
+	$(VENV)/base/bin/visionllm --version
+	$(VENV)/base/bin/python -m pytest $(BASE_TESTS)
 
 coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's lines they run (at least 85 %)
 	$(BIN)/coverage erase
@@ -147,4 +156,4 @@ $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
 	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
