@@ -12,6 +12,8 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 DEPLOY_BIN := $(VENV)/deploy/bin
 DEPLOY_OUT := $(VENV)/deploy/rendered
 DEMO_DIR ?= demo
+PACKAGES ?= newest
+BASE_TESTS := tests/core tests/errors tests/config_loading tests/store tests/utils
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -23,6 +25,13 @@ demo: $(VENV)/.ready-all ## The main job on simulated pictures and videos, to a 
 
 test: $(VENV)/.ready-dev ## The fast tests, on up to four cores
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+test-base: $(UV) ## Rooms that need no extra, in an environment with the PACKAGES=newest (or oldest) that pyproject.toml permits
+	$(UV) venv -q --clear --python $(BIN)/python $(VENV)/base
+	$(UV) pip install -q --python $(VENV)/base/bin/python --resolution $(if $(filter oldest,$(PACKAGES)),lowest-direct,highest) \
+	  -e . -r requirements/test-base.in
+	$(VENV)/base/bin/visionllm --version
+	$(VENV)/base/bin/python -m pytest $(BASE_TESTS)
 
 coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's lines they run (at least 85 %)
 	$(BIN)/coverage erase
@@ -51,6 +60,7 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	$(DEPLOY_BIN)/zizmor --offline --quiet --pedantic .github
 	$(BIN)/python deploy/k8s/render.py deploy/k8s/overlays/* deploy/k8s/jobs --out $(DEPLOY_OUT)
 	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
+	$(DEPLOY_BIN)/check-jsonschema --schemafile deploy/k8s/rayjob.schema.json $(DEPLOY_OUT)/ray/*.yaml
 	@if command -v promtool >/dev/null; then cd deploy/monitoring \
 	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
@@ -102,6 +112,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
 	$(LOCK) -c requirements/dev.txt --extra serve --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
+	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in -o requirements/cluster.txt
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
@@ -154,4 +165,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: test-api-fuzz release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

@@ -3,12 +3,14 @@
     python deploy/k8s/render.py deploy/k8s/overlays/cpu [MORE …] --out FOLDER
 
 Only what these files use is known: resources, strategic merge patches, namespace and labels. For a cluster use
-``kubectl apply -k``, which knows the rest. Writes one YAML file for each folder.
+``kubectl apply -k``, which knows the rest. Writes one YAML file for each folder. Of a RayJob it has the pods, since
+Kubernetes' own schemas know no other part; ``ray/`` has the RayJob, for ``rayjob.schema.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +57,36 @@ def render(folder: Path) -> list[dict[str, Any]]:
     return objects
 
 
+def pods_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of a RayJob's head and workers, as objects of Kubernetes.
+
+    Args:
+        job: the RayJob.
+
+    Returns:
+        One pod for each template.
+    """
+    cluster = job["spec"]["rayClusterSpec"]
+    groups = {"head": cluster["headGroupSpec"]} | {group["groupName"]: group for group in cluster["workerGroupSpecs"]}
+    pods = []
+    for name, group in groups.items():
+        template = copy.deepcopy(group["template"])
+        template["metadata"] = {**template.get("metadata", {}), "name": f"{file_name(job)}-{name}"}
+        pods.append({"apiVersion": "v1", "kind": "Pod", **template})
+    return pods
+
+
+def file_name(item: dict[str, Any]) -> str:
+    """The name of an object, or what its name will begin with."""
+    return str(item["metadata"].get("name") or item["metadata"]["generateName"].rstrip("-"))
+
+
 def _load(file: Path) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
 
 
 def _identity(item: dict[str, Any]) -> tuple[str, str, str]:
-    return item["apiVersion"], item["kind"], item["metadata"]["name"]
+    return item["apiVersion"], item["kind"], file_name(item)
 
 
 def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
@@ -95,9 +121,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "ray").mkdir(exist_ok=True)
     for folder in options.folders:
-        text = yaml.safe_dump_all(render(folder), sort_keys=False)
-        (options.out / f"{folder.name}.yaml").write_text(text, encoding="utf-8")
+        objects = render(folder)
+        ray = [item for item in objects if item["apiVersion"].startswith("ray.io/")]
+        known = [item for item in objects if item not in ray] + [pod for job in ray for pod in pods_of(job)]
+        _write(options.out / f"{folder.name}.yaml", *known)
+        for job in ray:
+            _write(options.out / "ray" / f"{file_name(job)}.yaml", job)
+
+
+def _write(path: Path, *objects: dict[str, Any]) -> None:
+    # Copies: what two objects share would be written as an alias.
+    path.write_text(yaml.safe_dump_all(map(copy.deepcopy, objects), sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pytest
 
 from visionllm_interaction.analysis import Pool, analyze
 from visionllm_interaction.errors import ServiceError, UsageError
+from visionllm_interaction.store.object_storage.copying import copy_folder
 from visionllm_interaction.store.video_status_ledger import read_ledger
 
 VIDEOS = 20
@@ -56,7 +57,7 @@ def copies(clip: Path, folder: Path) -> list[Path]:
     return made
 
 
-def start(videos: list[Path], store: Path, *more: str) -> subprocess.Popen[str]:
+def start(videos: list[Path], store: Path | str, *more: str) -> subprocess.Popen[str]:
     visionllm = str(Path(sys.executable).with_name("visionllm"))
     command = [visionllm, "analyze", *map(str, videos), "--store", str(store)]
     command += ["--detections", "truth", "--json", *more]
@@ -112,6 +113,27 @@ def test_twenty_videos_while_workers_are_killed(clip: Path, tmp_path: Path) -> N
     assert [v["video_id"] for v in together["videos"]] == [v["video_id"] for v in alone["videos"]]
     assert content(tmp_path / "cluster") == content(tmp_path / "alone")
     ledger = read_ledger(tmp_path / "cluster")
+    assert [entry.status for entry in ledger] == ["done"] * VIDEOS
+    assert sum(entry.attempt - 1 for entry in ledger) == 2
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1200)
+def test_twenty_videos_into_an_object_store_while_workers_are_killed(
+    clip: Path, tmp_path: Path, object_store: str
+) -> None:
+    pytest.importorskip("ray")
+    videos = copies(clip, tmp_path / "videos")
+    alone = finish(start(videos, tmp_path / "alone"))
+    command = start(videos, object_store, "--cluster", "ray", "--workers", "2")
+    assert kill_workers(command, times=2) == 2
+    together = finish(command)
+    assert together["store"] == object_store
+    assert [v["status"] for v in together["videos"]] == ["done"] * VIDEOS
+    assert [v["video_id"] for v in together["videos"]] == [v["video_id"] for v in alone["videos"]]
+    copy_folder(object_store, tmp_path / "back")
+    assert content(tmp_path / "back") == content(tmp_path / "alone")
+    ledger = read_ledger(tmp_path / "back")
     assert [entry.status for entry in ledger] == ["done"] * VIDEOS
     assert sum(entry.attempt - 1 for entry in ledger) == 2
 

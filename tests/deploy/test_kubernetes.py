@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import typer
 from deploy_checks import REPO
+from typer.main import get_command
 
+from visionllm_interaction.cli.analysis import analyze
 from visionllm_interaction.config import load
 from visionllm_interaction.errors import ConfigError
 
@@ -32,7 +38,13 @@ def pods() -> list[tuple[str, dict[str, Any]]]:
         (f"{overlay} {item['metadata']['name']}", item["spec"]["template"]["spec"])
         for overlay, item in rendered
         if "template" in item.get("spec", {})
-    ]
+    ] + [(pod["metadata"]["name"], pod["spec"]) for pod in render.pods_of(ray_job())]
+
+
+def ray_job() -> dict[str, Any]:
+    """The job that analyses many videos."""
+    (job,) = (item for item in render.render(K8S / "jobs") if item["kind"] == "RayJob")
+    return job
 
 
 @pytest.mark.parametrize(("name", "pod"), pods(), ids=lambda value: value if isinstance(value, str) else "")
@@ -93,6 +105,56 @@ def test_overlays_change_what_they_say() -> None:
     assert ha["PersistentVolumeClaim", "visionllm-data"]["spec"]["accessModes"] == ["ReadWriteMany"]
     assert ha["HorizontalPodAutoscaler", "visionllm"]["spec"]["minReplicas"] == 2
     assert ha["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":serve")
+
+
+def test_the_ray_jobs_command_exists_and_has_room_for_its_workers() -> None:
+    spec = ray_job()["spec"]
+    shell, flag, command = shlex.split(spec["entrypoint"])
+    assert (shell, flag) == ("bash", "-c")
+    words = shlex.split(command)
+    assert words[:2] == ["visionllm", "analyze"]
+    known = {name for parameter in get_command(analysis_app()).params for name in parameter.opts}
+    options = {word: words[n + 1] for n, word in enumerate(words) if word.startswith("--")}
+    assert options.keys() <= known and options["--cluster"] == "ray" and options["--store"] == "$STORE_URL"
+    [workers] = spec["rayClusterSpec"]["workerGroupSpecs"]
+    [container] = workers["template"]["spec"]["containers"]
+    assert int(options["--workers"]) <= workers["replicas"]
+    assert int(options["--cpus"]) <= int(container["resources"]["requests"]["cpu"])
+    assert spec["rayClusterSpec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+
+
+def analysis_app() -> typer.Typer:
+    """The command by itself."""
+    app = typer.Typer()
+    app.command()(analyze)
+    return app
+
+
+def test_the_pods_of_the_ray_job_have_an_image_and_a_policy_of_their_own() -> None:
+    [policy] = [item for item in render.render(K8S / "jobs") if item["kind"] == "NetworkPolicy"]
+    labels = policy["spec"]["podSelector"]["matchLabels"]
+    for pod in render.pods_of(ray_job()):
+        assert labels.items() <= pod["metadata"]["labels"].items()
+        [container] = pod["spec"]["containers"]
+        target = container["image"].removeprefix("visionllm-interaction:")
+        assert f" AS {target}\n" in (REPO / "deploy/docker/Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"entryPoint": "x"},
+        {"submissionMode": "HttpMode"},
+        {"rayClusterSpec": {"headGroupSpec": {"template": {"spec": {}}}, "workerGroupSpecs": []}},
+    ],
+)
+def test_the_schema_of_ray_jobs_refuses_mistakes(wrong: dict[str, Any]) -> None:
+    schema = json.loads((K8S / "rayjob.schema.json").read_text())
+    jsonschema.validate(ray_job(), schema)
+    job = ray_job()
+    job["spec"] |= wrong
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(job, schema)
 
 
 def test_a_patch_that_fits_nothing_is_refused(tmp_path: Path) -> None:

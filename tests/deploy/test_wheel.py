@@ -111,6 +111,8 @@ WORKS = {
     "videos": ("list", "--store", "store"),
     "session": ("list", "--store", "store"),
     "chat": ("--store", "store"),
+    "corrections": ("list", "--store", "store"),
+    "audit-log": (),
 }
 EXTRAS = {
     "run": ("train", ("-o", "data.root=toyroom")),
@@ -134,9 +136,10 @@ EXTRAS = {
     "toyroom": ("toyroom", ("room", "--images", "2", "--videos", "0")),
     "demo": ("all", ("--out", "demo")),
     "eval-reasoning": ("video", ()),
+    "copy": ("s3", ("store", "s3://lab/store")),
 }
 NEED_OTHER_INPUT = {"ask", "measures", "query", "validate", "bundle", "lineage", "verify", "sync-tracking", "erase"}
-NEED_OTHER_INPUT |= {"import", "replay"}
+NEED_OTHER_INPUT |= {"import", "replay", "roles"}
 """Called in other tests, or on files that this one does not make; none needs an extra."""
 
 
@@ -157,6 +160,12 @@ def test_a_command_that_needs_an_extra_names_it(visionllm: Visionllm, command: s
     code, found, said = visionllm(command, *arguments)
     assert code == 2, (found, said)
     assert f"visionllm-interaction[{extra}]" in found["error"]["fix"], found["error"]
+
+
+def test_a_store_in_an_object_store_names_the_extra(visionllm: Visionllm) -> None:
+    code, found, said = visionllm("ask", "How long was the child visible?", "--store", "s3://lab/store")
+    assert code == 2, (found, said)
+    assert found["error"]["fix"] == "pip install 'visionllm-interaction[s3]'"
 
 
 @pytest.mark.parametrize("command", ["lineage", "verify", "replay", "import"])

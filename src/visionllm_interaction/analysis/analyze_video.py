@@ -22,6 +22,7 @@ from visionllm_interaction.analysis.bodies import (
 )
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
+from visionllm_interaction.analysis.object_storage import copy_for_video, ledger_at, ledger_of
 from visionllm_interaction.analysis.provenance import (
     ALGORITHM_VERSION,
     ANALYSIS,
@@ -55,6 +56,7 @@ from visionllm_interaction.video.decoding.containers import open_video
 if TYPE_CHECKING:
     from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
+    from visionllm_interaction.store.object_storage.working_copy import WorkingCopy
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 
@@ -85,6 +87,7 @@ class AnalysisTask:
         detections: ``"truth"``, a file, or ``None`` if there is a detector.
         heads: a file of heads, or a folder with one for each video; ``None`` without heads.
         bodies: models for faces, hands and poses; ``None``: they are not looked for.
+        url: the address of a store in an object store; then each video has a working copy in the place of ``store``.
     """
 
     run: str
@@ -95,6 +98,7 @@ class AnalysisTask:
     config: AnalysisConfig
     heads: Path | None = None
     bodies: BodyTask | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,29 @@ def try_one(
 
     Only ``KeyboardInterrupt``, ``SystemExit`` and the like are raised again, after a note in the ledger.
     """
+    if job.url is None:
+        return _try_in_folder(path, video_id, job, load=load, progress=progress)
+    try:
+        with copy_for_video(job.url, path, video_id) as copy:
+            job = replace(job, store=copy.folder, url=None)
+            return _try_in_folder(path, video_id, job, load=load, progress=progress, copy=copy)
+    except (VisionLLMError, OSError) as error:  # the object store: there is no ledger to write to
+        known = as_known(error, path)
+        log.warning("video failed", path=str(path), reason=known.message, found=known.found)
+        return VideoOutcome(VideoResult(video_id, path, "failed", reason=reason_of(known)), known)
+
+
+def _try_in_folder(
+    path: Path,
+    video_id: str | None,
+    job: AnalysisTask,
+    *,
+    load: Load,
+    progress: Progress,
+    copy: WorkingCopy | None = None,
+) -> VideoOutcome:
     begin = time.perf_counter()
-    ledger = Ledger(job.store, run=job.run)
+    ledger = Ledger(job.store, run=job.run) if copy is None else ledger_of(copy, run=job.run)
     attempt = ledger.begin(path, video_id)
 
     def seconds() -> float:
@@ -127,6 +152,8 @@ def try_one(
         if attempt > _ATTEMPTS:
             raise _crashed_repeatedly(path)
         analysed = _analyze_one(path, video_id, job, detector=load(), progress=progress)
+        if copy is not None:
+            copy.publish()
     except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
         return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
     except BaseException as error:
@@ -139,7 +166,10 @@ def try_one(
 
 def fail_one(error: BaseException, path: Path, video_id: str | None, job: AnalysisTask) -> VideoOutcome:
     """The outcome of a video over which something was raised that :func:`try_one` lets through; noted as failed."""
-    return _fail(error, path, video_id, Ledger(job.store, run=job.run), attempt=1, seconds=0.0)
+    if job.url is None:
+        return _fail(error, path, video_id, Ledger(job.store, run=job.run), attempt=1, seconds=0.0)
+    with ledger_at(job.url, run=job.run) as ledger:
+        return _fail(error, path, video_id, ledger, attempt=1, seconds=0.0)
 
 
 def _fail(

@@ -22,9 +22,12 @@ from visionllm_interaction.analysis.analyze_video import (
 )
 from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.analysis.object_storage import ledger_at
 from visionllm_interaction.analysis.video_outcomes import AnalysisResult
+from visionllm_interaction.artifacts.object_storage.bucket import is_url
 from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VideoError, VisionLLMError
 from visionllm_interaction.store.layout import check_video_id
+from visionllm_interaction.store.object_storage.working_copy import prepare_store_at
 from visionllm_interaction.store.video_status_ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.extras import require_modules
@@ -73,7 +76,7 @@ def analyze(
 
     Args:
         videos: one video file or several.
-        store: the store's folder.
+        store: the store's folder, or the address of one in an object store (``s3://bucket/prefix``).
         detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a loaded
             detector; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
@@ -101,7 +104,7 @@ def analyze(
     given: Path | Literal["truth"] | None = None
     if detections is not None:
         given = "truth" if detections == "truth" else Path(detections)
-    store = Path(store)
+    url = str(store) if is_url(store) else None
     checkpoint = detector if detector is None or isinstance(detector, str | os.PathLike) else None
     loaded = None if detector is None or isinstance(detector, str | os.PathLike) else detector
     roles = None if roles is None else Path(roles)
@@ -120,10 +123,14 @@ def analyze(
     _check_heads(heads, paths)
     alone = detector is None and given is None
     bodies = find_models(models) if models is not None or alone else None
-    prepare_store(store)
+    if url is None:
+        prepare_store(store)
+    else:
+        prepare_store_at(url)
     job = AnalysisTask(
         run=uuid.uuid4().hex,
-        store=store,
+        store=Path(store),
+        url=url,
         detections=given,
         view=view,
         roles=_load_roles(roles),
@@ -142,7 +149,7 @@ def analyze(
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes):
         raise _all_failed(paths, errors)
-    return AnalysisResult(store, tuple(outcome.result for outcome in outcomes))
+    return AnalysisResult(Path(store) if url is None else url, tuple(outcome.result for outcome in outcomes))
 
 
 def with_rate_of(config: AnalysisConfig, detector: Path | None) -> AnalysisConfig:
@@ -185,7 +192,12 @@ def _side_by_side(
                 progress("videos", len(outcomes), len(tasks))
     except BaseException as error:
         # The workers are gone by now, each with its video half done.
-        Ledger(job.store, run=job.run).close(reason=f"The run was ended by {type(error).__name__}.")
+        reason = f"The run was ended by {type(error).__name__}."
+        if job.url is None:
+            Ledger(job.store, run=job.run).close(reason=reason)
+        else:
+            with ledger_at(job.url, run=job.run) as ledger:
+                ledger.close(reason=reason)
         raise
     return [outcomes[number] for number in range(len(tasks))]
 
@@ -226,7 +238,7 @@ def _check_paths(videos: Sequence[Path]) -> None:
     raise _all_failed(videos, errors)
 
 
-def _find_detector(given: StrPath | None, video: Path, store: Path) -> Path:
+def _find_detector(given: StrPath | None, video: Path, store: StrPath) -> Path:
     """The detector's file: as given, else the best ready-made one on this machine; a missing one says what to type."""
     # Imported here so that an analysis of given detections reads no list of models.
     from visionllm_interaction.detection.registry.defaults import named_or_path, resolve_kind

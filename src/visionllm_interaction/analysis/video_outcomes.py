@@ -58,11 +58,11 @@ class AnalysisResult:
     """The results of one analysis.
 
     Attributes:
-        store: the store's folder.
+        store: the store's folder, or its address in an object store.
         videos: one for each video, in the order they were named.
     """
 
-    store: Path
+    store: Path | str
     videos: tuple[VideoResult, ...]
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -42,7 +43,9 @@ StreamOption = Annotated[
 
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
-    store: StoreOption = Path("store"),
+    store: Annotated[
+        str, typer.Option("--store", metavar="DIR", help="The interaction store: a folder, or s3://BUCKET/PREFIX.")
+    ] = "store",
     detector: Annotated[
         Path | None,
         typer.Option(
@@ -108,9 +111,23 @@ def analyze(
         + "".join(f"; note: {note}" for note in video.notes)
         for video in result.videos
     ]
-    proposed = (one for one in propose_sessions(result.store) if one.follows)
-    lines += [line for one in proposed for line in proposal_lines(one)]
+    with _names_of(result.store) as folder:
+        lines += [line for one in propose_sessions(folder) if one.follows for line in proposal_lines(one)]
     return CommandResult(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
+
+
+@contextmanager
+def _names_of(store: Path | str) -> Iterator[Path]:
+    """A folder with what sessions are proposed by: the store's own, or a copy of that much of it."""
+    if isinstance(store, Path):
+        yield store
+        return
+    from visionllm_interaction.store.layout import RECORD_FILE, STORE_FILE
+    from visionllm_interaction.store.object_storage.working_copy import working_copy
+
+    needed = (RECORD_FILE, "recordings.parquet")
+    with working_copy(store, others=lambda key: key == STORE_FILE, files=lambda name: name in needed) as copy:
+        yield copy.folder
 
 
 def measures(

@@ -191,6 +191,12 @@ COMMANDS: dict[str, CommandEntry] = {
     "migrate": CommandEntry(
         "import_export", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
     ),
+    "copy": CommandEntry(
+        "import_export",
+        "copy",
+        "Copy a store or a run's folder to an object store, or back: whole, and checked against its digests.",
+        extra="s3",
+    ),
     "serve": CommandEntry(
         "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"
     ),

@@ -1,4 +1,4 @@
-"""Commands on stores: export, import, sync, migrate."""
+"""Commands on stores: export, import, sync, migrate, copy."""
 
 from __future__ import annotations
 
@@ -315,6 +315,18 @@ def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -
     before, after = migrate_store(store)
     text = f"{store} has version {after}" + (f", before {before}" if before != after else " already")
     return CommandResult({"store": str(store), "before": before, "after": after}, text, json_output)
+
+
+def copy(
+    source: Annotated[str, typer.Argument(help="A store, a run's folder or another folder, or s3://BUCKET/PREFIX.")],
+    target: Annotated[str, typer.Argument(help="The other of the two; nothing may be there yet.")],
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Copy a store or a run's folder to an object store, or back: whole, and checked against its digests."""
+    from visionllm_interaction.store.object_storage.copying import copy_folder
+
+    result = copy_folder(source, target)
+    return CommandResult(result.to_dict(), str(result), json_output)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

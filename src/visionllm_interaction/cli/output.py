@@ -6,9 +6,12 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import typer
 from typer.exceptions import TyperException
@@ -30,7 +33,61 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--override", "-o", metavar="KEY=VALUE", help="One setting, for example -o train.epochs=3."),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
+
+
+class OpenStores:
+    """The stores of object stores that a command works on, each as a working copy until the command ends."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._urls: dict[str, str] = {}
+
+    def check_out(self, url: str) -> Path:
+        """The folder of a working copy; what the command changes in it is published when it ends without an error."""
+        from visionllm_interaction.store.object_storage.working_copy import working_copy
+
+        copy = self._stack.enter_context(working_copy(url))
+        self._urls[str(copy.folder)] = copy.url
+        return copy.folder
+
+    def named(self, text: str) -> str:
+        """``text`` with the addresses of the stores, not the folders of their working copies."""
+        for folder, url in self._urls.items():
+            text = text.replace(folder, url)
+        return text
+
+    def __enter__(self) -> Self:
+        self._stack.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+_OPEN_STORES: ContextVar[OpenStores] = ContextVar("open_stores")
+
+
+def _store_folder(place: str | Path) -> Path:
+    """The folder of a store that is named by its folder or its address."""
+    if "://" in str(place):
+        from visionllm_interaction.artifacts.object_storage.bucket import is_url
+
+        if is_url(str(place)):
+            return _OPEN_STORES.get().check_out(str(place))
+    return Path(place)
+
+
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        parser=_store_folder,
+        metavar="DIR",
+        help="The interaction store: a folder, or s3://BUCKET/PREFIX.",
+    ),
+]
 ByOption = Annotated[
     Literal["video", "session"], typer.Option(help="Each video by itself, or sessions with their videos as one.")
 ]
@@ -104,8 +161,11 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
     """
     as_json = "--json" in arguments
     _configure_logging()
+    stores = OpenStores()
+    current = _OPEN_STORES.set(stores)
     try:
-        outcome = app(args=list(arguments), standalone_mode=False)
+        with stores:
+            outcome = app(args=list(arguments), standalone_mode=False)
     except TyperException as error:
         return _usage_problem(error, as_json=as_json)
     except VisionLLMError as error:
@@ -118,7 +178,9 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
         return _fail(problem, as_json=as_json) if problem else _unexpected(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 (outermost frame: anything that arrives here is a bug, exit 1)
         return _unexpected(error, as_json=as_json)
-    return _succeed(outcome)
+    finally:
+        _OPEN_STORES.reset(current)
+    return _succeed(outcome, stores)
 
 
 def _missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> UsageError | None:
@@ -138,10 +200,11 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
     return _fail(VisionLLMError(f"Unexpected {type(error).__name__}: {error}"), as_json=as_json)
 
 
-def _succeed(outcome: CommandResult | int | None) -> int:
+def _succeed(outcome: CommandResult | int | None, stores: OpenStores) -> int:
     if not isinstance(outcome, CommandResult):
         return outcome or 0
-    _write(json.dumps(outcome.result, ensure_ascii=False, default=str) if outcome.as_json else outcome.text)
+    text = json.dumps(outcome.result, ensure_ascii=False, default=str) if outcome.as_json else outcome.text
+    _write(stores.named(text))
     return outcome.exit_code
 
 

@@ -18,6 +18,7 @@ CORRECTED_FOLDER = "corrected"
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 
 STORE_FILE = "store.yaml"
+_IN_OBJECT_STORE = "in Python, a store in an object store is read in `with working_copy(url) as copy`, as copy.folder"
 _AS_WRITTEN = re.compile(r"kind: visionllm-interaction store\nschema_version: (\d+)\n")
 """What :func:`write_version` writes; read without a YAML parser, for which every command on a store would wait."""
 
@@ -44,8 +45,12 @@ def list_videos(store: StrPath) -> list[str]:
 
 def write_version(store: Path) -> None:
     """Write ``store.yaml`` with the current version."""
-    content = f"kind: visionllm-interaction store\nschema_version: {SCHEMA_VERSION}\n"
-    write_file(store / STORE_FILE, content.encode())
+    write_file(store / STORE_FILE, version_content())
+
+
+def version_content() -> bytes:
+    """The content of ``store.yaml`` with the current version."""
+    return f"kind: visionllm-interaction store\nschema_version: {SCHEMA_VERSION}\n".encode()
 
 
 def read_version(store: StrPath) -> object:
@@ -87,7 +92,9 @@ def _no_store(store: Path, error: Exception) -> StoreError:
         expected=f"a folder with a {STORE_FILE}",
         found=getattr(error, "strerror", None) or " ".join(str(error).split())[:300],
         where=str(store),
-        fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
+        fix=_IN_OBJECT_STORE
+        if store.as_posix().startswith("s3:/")
+        else "make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
     )
 
 

@@ -7,14 +7,14 @@ that is killed leaves the status "running" behind.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.errors import OutputError
+from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
 from visionllm_interaction.utils.hashing import sha256_value
 from visionllm_interaction.utils.logs import log
@@ -53,14 +53,14 @@ class LedgerEntry(BaseModel):
 
 
 class Ledger:
-    """The ledger of the store at ``store``, as one ``run`` writes it."""
+    """The ledger of the store at ``store``, as one ``run`` writes it; ``publish`` is called after each change."""
 
-    def __init__(self, store: Path, *, run: str) -> None:
-        self._store, self._run = store, run
+    def __init__(self, store: Path, *, run: str, publish: Callable[[], None] = lambda: None) -> None:
+        self._store, self._run, self._publish = store, run, publish
 
     def begin(self, path: Path, video_id: str | None) -> int:
         """Record that a video is begun; returns which attempt of this run it is, from 1."""
-        former = _read(_file_of(self._store, path, video_id))
+        former = _read(ledger_file(self._store, path, video_id))
         died = former is not None and former.run == self._run and former.status == "running"
         attempt = former.attempt + 1 if former and died else 1
         self._write(path, video_id, "running", attempt=attempt)
@@ -83,7 +83,7 @@ class Ledger:
         for file, entry in list(_entries(self._store)):
             if entry.run == self._run and entry.status == "running":
                 changes = {"status": "interrupted", "reason": reason, "updated_at": utc_now()}
-                _write_entry(file, entry.model_copy(update=changes))
+                _write_entry(file, entry.model_copy(update=changes), self._publish)
 
     def _write(
         self,
@@ -107,14 +107,15 @@ class Ledger:
             host=socket.gethostname(),
             updated_at=utc_now(),
         )
-        _write_entry(_file_of(self._store, path, asked_id), entry)
+        _write_entry(ledger_file(self._store, path, asked_id), entry, self._publish)
 
 
-def _write_entry(file: Path, entry: LedgerEntry) -> None:
+def _write_entry(file: Path, entry: LedgerEntry, publish: Callable[[], None]) -> None:
     """Write atomically; a ledger that cannot be written (a full disk) stops no analysis."""
     try:
         write_file(file, (entry.model_dump_json(indent=1) + "\n").encode())
-    except (OSError, OutputError) as error:
+        publish()
+    except (OSError, VisionLLMError) as error:
         log.warning("the ledger cannot be written", path=entry.path, status=entry.status, error=str(error))
 
 
@@ -132,7 +133,17 @@ def forget_video(store: Path, video_id: str, *, path: str | None) -> None:
             file.unlink(missing_ok=True)
 
 
-def _file_of(store: Path, path: Path, video_id: str | None) -> Path:
+def ledger_file(store: Path, path: Path, video_id: str | None) -> Path:
+    """The file with the status of one video.
+
+    Args:
+        store: the store's folder.
+        path: the video file.
+        video_id: the id it was asked to have; None: none.
+
+    Returns:
+        The file; it need not exist.
+    """
     return store / FOLDER / f"{sha256_value([str(path.absolute()), video_id])[:32]}.json"
 
 

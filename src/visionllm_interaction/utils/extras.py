@@ -27,6 +27,7 @@ USES = {
     "notebook": "pandas and xarray",
     "rerun": "export to Rerun",
     "cluster": "analyze --cluster ray",
+    "s3": "stores and artifacts in an object store, s3://…",
 }
 """What a user does with each extra; extras that only serve others are left out."""
 

@@ -1,0 +1,1 @@
+"""Folders in an object store (S3): objects and conditions, and folders that are published whole."""
