@@ -71,6 +71,8 @@ test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compati
 	$(BIN)/pytest -m llm
 test-docker: $(VENV)/.ready-dev ## The container images; needs a Docker engine
 	$(BIN)/pytest -m docker
+test-compose: $(VENV)/.ready-dev ## All services together, with a fault drill; needs a Docker engine and compose
+	$(BIN)/pytest -m compose -s
 test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
@@ -145,4 +147,4 @@ $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
 	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

@@ -97,8 +97,9 @@ class ServeConfig(Section):
     """Name of this process among several on one database. It must stay the same across restarts, because a restarted
     process resumes the jobs under its name."""
 
-    job_workers: int = Field(default=1, ge=1, le=64)
-    """Number of videos analysed at the same time, each in its own process."""
+    job_workers: int = Field(default=1, ge=0, le=64)
+    """Number of videos analysed at the same time, each in its own process; 0: other services on the same
+    ``database_url`` analyse what this one accepts."""
 
     job_threads: int = Field(default=0, ge=0)
     """Threads of one analysis; 0 = all cores but one, so that the service keeps answering."""

@@ -142,12 +142,15 @@ class JobQueue:
         )
         self._workflow = self._register()
         self._pool.start()
+        if self._config.job_workers == 0:
+            DBOS.listen_queues([])
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,
-            worker_concurrency=self._config.job_workers,
+            worker_concurrency=max(1, self._config.job_workers),
             polling_interval_sec=POLL_S,
-            on_conflict="always_update",
+            # the limit is one for all on the database: who analyses nothing has none to set
+            on_conflict="always_update" if self._config.job_workers else "never_update",
         )
         self._forget_older_versions()
         self._leases.start()
@@ -205,6 +208,14 @@ class JobQueue:
         """Number of jobs in each state."""
         found = DBOS.list_workflows(name=WORKFLOW, load_input=False)
         return Counter(_outcome_state(status) for status in found)
+
+    def oldest_wait_s(self) -> float:
+        """How long the job that has waited longest has been waiting, in seconds; 0 where none waits."""
+        waiting = DBOS.list_workflows(
+            name=WORKFLOW, status=["ENQUEUED", "DELAYED"], limit=1, load_input=False, load_output=False
+        )
+        begins = [status.created_at for status in waiting if status.created_at is not None]
+        return max(0.0, time.time() - begins[0] / 1000) if begins else 0.0
 
     def delete(self, job_id: str) -> None:
         """Cancel a job, stop its worker, and delete its record."""
