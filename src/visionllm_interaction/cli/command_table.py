@@ -132,7 +132,9 @@ COMMANDS: dict[str, CommandEntry] = {
         extra="train",
     ),
     "models": CommandEntry(
-        "models", "models", "Ready-made models: what there is, getting them, adding files that are here."
+        "models",
+        "models",
+        "Models: ready-made ones listed, fetched, added; a version of your own promoted to the service.",
     ),
     "analyze": CommandEntry(
         "analysis",

@@ -28,8 +28,8 @@ METHODS = frozenset({"get_experiment_by_name", "create_experiment", "search_expe
                      "delete_run", "update_run", "set_terminated"})  # fmt: skip
 """What a client may do besides the methods of :class:`FiguresOnlyClient`: none of them carries a text or a file."""
 PARAMETERS = re.compile(r"(model|train|tune)\.[a-z0-9_.]+")
-METRIC_NAMES = frozenset({*METRICS, "best_AP", "step", "loss", "lr", "seconds", "images_per_s"})
-LOSSES = re.compile(r"(val_)?loss(_[a-z_]+)?")
+LOSSES = ("train_loss", "val_loss", "classifier", "box_reg", "objectness", "rpn_box_reg")
+METRIC_NAMES = frozenset({*METRICS, *LOSSES, "best_AP", "step", "lr", "seconds", "images_per_s"})
 TAGS = re.compile(
     "|".join(
         [*map(re.escape, (SPOOL_TAG, STUDY_TAG, TRIAL_TAG, PARENT_TAG)),
@@ -75,7 +75,7 @@ class FiguresOnlyClient:
         """Log the metrics and parameters that are listed."""
         kept = [item for item in params if PARAMETERS.fullmatch(item.key) and is_figure(item.value)]
         _tell("parameters", {item.key for item in params} - {item.key for item in kept})
-        known = [item for item in metrics if item.key in METRIC_NAMES or LOSSES.fullmatch(item.key)]
+        known = [item for item in metrics if item.key in METRIC_NAMES]
         _tell("metrics", {item.key for item in metrics} - {item.key for item in known})
         if known or kept:
             self._client.log_batch(run_id, metrics=known, params=kept)
