@@ -28,6 +28,7 @@ from docker_engine import build, build_target, docker
 DOCKER = REPO / "deploy/docker"
 SERVICES = ("service", "worker", "postgres", "mlflow", "prometheus")
 """Grafana has no stand-in: its queries are put to Prometheus by the test."""
+IMAGE = "visionllm-interaction:serve"
 STAND_INS = ("postgres", "prometheus")
 DRILL_FOR = "4s"
 DRILL_SCRAPE = "2s"
@@ -35,7 +36,7 @@ MOST_OF_DISK = "size=5400m"
 """Data folder in memory: 5.66e9 bytes, above what VisionLLMDiskLow asks for, and full when a test says so."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ComposeProject:
     """A project that runs.
 
@@ -45,6 +46,7 @@ class ComposeProject:
         addresses: service → its loopback address.
         passwords: that no container's description may hold.
         settings: variables of the compose file.
+        key: of the service; it must be there before the service starts.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ComposeProject:
     addresses: dict[str, str]
     passwords: tuple[str, ...]
     settings: dict[str, str]
+    key: str = ""
 
     def compose(self, *arguments: str, timeout_s: float = 600) -> str:
         """Call compose; a failure shows what it said."""
@@ -65,6 +68,21 @@ class ComposeProject:
     def container(self, service: str) -> str:
         """Id of the container of a service."""
         return self.compose("ps", "-q", service).split()[0]
+
+    @property
+    def holder(self) -> str:
+        """Name of the container that keeps the data folder, which is in memory, while no service uses it."""
+        return f"{self.name}-holder"
+
+    def hold_data(self) -> None:
+        """Keep the data folder from now on."""
+        data = f"{self.name}_service-data:/data"
+        docker("run", "-d", "--name", self.holder, "--entrypoint", "sleep", "-v", data, IMAGE, "infinity")
+
+    def new_key(self) -> str:
+        """A key of the service, as an administrator makes it."""
+        made = docker("exec", self.holder, "visionllm", "keys", "create", "test", "--json").stdout
+        return str(json.loads(made)["key"])
 
     def hosts(self) -> tuple[str, ...]:
         """Options of ``docker run`` under which the services have their names."""
@@ -110,10 +128,14 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
     settings = {"VISIONLLM_MODELS": str(models), "VISIONLLM_DETECTOR": detector}
     project = ComposeProject(name, file, addresses, passwords, settings)
     try:
+        project.compose("up", "--no-start", timeout_s=300)
+        project.hold_data()
+        project.key = project.new_key()
         project.compose("up", "-d", timeout_s=300)
         wait_for(lambda: _all_up(project), what="every target up", seconds=300, told=lambda: project.compose("logs"))
         yield project
     finally:
+        docker("rm", "-f", project.holder, check=False)
         project.compose("down", "-v", "-t", "5")
 
 

@@ -60,8 +60,7 @@ def stack(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     models = shared_data.parent / "models"
     folder = tmp_path_factory.mktemp("compose")
     with running_project(folder, models=models, detector="/models/yolox_nano.onnx") as project:
-        made = docker("exec", project.container("service"), "visionllm", "keys", "create", "test", "--json").stdout
-        headers = {"Authorization": f"Bearer {json.loads(made)['key']}"}
+        headers = {"Authorization": f"Bearer {project.key}"}
         url = f"http://{project.addresses['service']}:8000"
         with httpx.Client(base_url=url, headers=headers, timeout=120) as client:
             wait_for(lambda: client.get("/v1/readyz").status_code == 200, what="ready", seconds=300)

@@ -9,7 +9,7 @@ if [ "$(id -u)" = 0 ]; then
   exec setpriv --reuid=postgres --regid=postgres --clear-groups sh "$0" "$@"
 fi
 if [ ! -s "$data/PG_VERSION" ]; then
-  initdb -D "$data" -U "$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" -A scram-sha-256 --no-sync
+  initdb -D "$data" -U "$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" -A scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync
   echo 'host all all all scram-sha-256' >>"$data/pg_hba.conf"
   pg_ctl -D "$data" -w -o "-c listen_addresses=''" start
   PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") && export PGPASSWORD
