@@ -101,6 +101,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "lineage",
         "Trace an artifact back to the raw data and check every digest; a broken link exits with code 3.",
     ),
+    "cards": CommandEntry("data", "cards", "Write a data card and a model card of a run, from its manifests."),
     "verify": CommandEntry(
         "data",
         "verify",

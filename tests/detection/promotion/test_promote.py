@@ -13,7 +13,8 @@ import pytest
 from mlflow_server import PASSWORD, USER, Server, client
 from tiny_training import tiny_model, tiny_train, write_manifest
 
-from visionllm_interaction.cli import main
+from visionllm_interaction.cli import app
+from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.experiment_tracking.mlflow_models import log_checkpoint
 from visionllm_interaction.detection.promotion.config import PromoteConfig
 from visionllm_interaction.detection.promotion.promote import promote
@@ -139,11 +140,11 @@ def test_the_command_ends_with_3_and_names_the_gate(registry: Registry, capsys: 
     overrides = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
     report = registry.folder / "report-command"
     arguments = ["models", "promote", "2", "--data", str(registry.manifest), "--report", str(report)]
-    assert main([*arguments, *overrides, "--json"]) == 3
+    assert run_app(app, [*arguments, *overrides, "--json"]) == 3
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "PROMOTION-REFUSED" and "missed by" in error["found"]
     assert registry.serving() == before
-    assert main([*arguments[:2], "9", *arguments[3:], *overrides, "--json"]) == 2
+    assert run_app(app, [*arguments[:2], "9", *arguments[3:], *overrides, "--json"]) == 2
 
 
 def test_figures_only_has_no_registry(registry: Registry) -> None:
