@@ -40,8 +40,8 @@ check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies
 	$(BIN)/zensical build --clean --strict
 
 check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitoring files, by the checkers of each kind
-	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile
-	$(DEPLOY_BIN)/shellcheck .ci/run deploy/slurm/*.sbatch deploy/examples/*.sh findings/*.sh
+	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile tests/deploy/stand_ins/*/Dockerfile
+	$(DEPLOY_BIN)/shellcheck .ci/run deploy/slurm/*.sbatch deploy/examples/*.sh findings/*.sh tests/deploy/stand_ins/*/*.sh
 	$(DEPLOY_BIN)/yamllint --strict deploy .github config .yamllint.yaml .hadolint.yaml
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

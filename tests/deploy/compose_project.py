@@ -132,7 +132,7 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
         project.hold_data()
         project.key = project.new_key()
         project.compose("up", "-d", timeout_s=300)
-        wait_for(lambda: _all_up(project), what="every target up", seconds=300, told=lambda: project.compose("logs"))
+        wait_for(lambda: _all_up(project), what="every target up", seconds=600, told=lambda: project.compose("logs"))
         yield project
     finally:
         docker("rm", "-f", project.holder, check=False)

@@ -63,7 +63,7 @@ def stack(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         headers = {"Authorization": f"Bearer {project.key}"}
         url = f"http://{project.addresses['service']}:8000"
         with httpx.Client(base_url=url, headers=headers, timeout=120) as client:
-            wait_for(lambda: client.get("/v1/readyz").status_code == 200, what="ready", seconds=300)
+            wait_for(lambda: client.get("/v1/readyz").status_code == 200, what="ready", seconds=600)
             yield Stack(project, client, shared_data / "videos")
 
 

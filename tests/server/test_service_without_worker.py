@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.queue import STARTING_NAME
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 pytestmark = pytest.mark.timeout(600)  # seconds on a free machine, minutes on a crowded one
 
@@ -25,6 +28,27 @@ def running(config: ServeConfig, key: str) -> Iterator[TestClient]:
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
     with TestClient(app, headers={"X-API-Key": key}) as client:
         yield client
+
+
+def test_two_that_start_at_once_make_the_tables_one_after_the_other(tmp_path: Path) -> None:
+    """On PostgreSQL each would wait for a lock of the other, and one of them would not start."""
+    config = ServeConfig(data_dir=tmp_path, page=False)
+    key = create_key(config.keys_path, name="test")
+    begun, ended = threading.Event(), threading.Event()
+
+    def start() -> None:
+        begun.set()
+        with running(config, key):
+            ended.set()
+
+    with wait_for_lock_file(tmp_path / STARTING_NAME):
+        thread = threading.Thread(target=start)
+        thread.start()
+        assert begun.wait(60)
+        assert not ended.wait(4), "it waits while another makes them"
+        assert not (tmp_path / "jobs.sqlite").exists()
+    assert ended.wait(120)
+    thread.join(60)
 
 
 def metric(client: TestClient, name: str) -> float:

@@ -35,6 +35,7 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.leases import Leases
 from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ POLL_S = 0.2
 """How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
 """Longest pause before another worker is started in place of one that was killed."""
+STARTING_NAME = ".jobs.starting.lock"
+"""Lock of the data folder that is held while the tables of the jobs are made."""
 ROOM_BYTES = 1_000_000
 """Room on the disk that the end of a job needs."""
 CANCEL_CHECK_S = 1.0
@@ -144,14 +147,16 @@ class JobQueue:
         self._pool.start()
         if self._config.job_workers == 0:
             DBOS.listen_queues([])
-        DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=max(1, self._config.job_workers),
-            polling_interval_sec=POLL_S,
-            # the limit is one for all on the database: who analyses nothing has none to set
-            on_conflict="always_update" if self._config.job_workers else "never_update",
-        )
+        # DBOS makes and migrates its tables at its start; two that do so at once on a new database block each other
+        with wait_for_lock_file(self._config.data_dir / STARTING_NAME):
+            DBOS.launch()
+            DBOS.register_queue(
+                QUEUE,
+                worker_concurrency=max(1, self._config.job_workers),
+                polling_interval_sec=POLL_S,
+                # the limit is one for all on the database: who analyses nothing has none to set
+                on_conflict="always_update" if self._config.job_workers else "never_update",
+            )
         self._forget_older_versions()
         self._leases.start()
 
