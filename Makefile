@@ -49,8 +49,8 @@ check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies
 	$(BIN)/zensical build --clean --strict
 
 check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitoring files, by the checkers of each kind
-	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile
-	$(DEPLOY_BIN)/shellcheck .ci/run deploy/slurm/*.sbatch deploy/examples/*.sh findings/*.sh
+	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile tests/deploy/stand_ins/*/Dockerfile
+	$(DEPLOY_BIN)/shellcheck .ci/run deploy/slurm/*.sbatch deploy/examples/*.sh findings/*.sh tests/deploy/stand_ins/*/*.sh
 	$(DEPLOY_BIN)/yamllint --strict deploy .github config .yamllint.yaml .hadolint.yaml
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -84,6 +84,8 @@ test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compati
 	$(BIN)/pytest -m llm
 test-docker: $(VENV)/.ready-dev ## The container images; needs a Docker engine
 	$(BIN)/pytest -m docker
+test-compose: $(VENV)/.ready-dev ## All services together, with a fault drill; needs a Docker engine and compose
+	$(BIN)/pytest -m compose -s
 test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
@@ -165,4 +167,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

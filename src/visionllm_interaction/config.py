@@ -14,6 +14,7 @@ from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.config_file_order import files_not_read, layers
 from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.detection.promotion.config import PromoteConfig
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.config import InteropConfig
@@ -33,6 +34,8 @@ class Settings(PipelineSettings):
     """Optuna study: `visionllm tune`."""
     label: LabelConfig = LabelConfig()
     """Images to annotate next: `visionllm label suggest`."""
+    promote: PromoteConfig = PromoteConfig()
+    """Registry → service: `visionllm models promote`."""
     analysis: AnalysisConfig = AnalysisConfig()
     """Video → store: `visionllm analyze`."""
     measures: MeasuresConfig = MeasuresConfig()

@@ -18,6 +18,7 @@
     │   ├── VideoError                           a video cannot be decoded
     │   ├── ProofFailed                          something in a copy is not hidden; the copy was deleted
     │   ├── CheckpointError                      a checkpoint is unreadable or belongs to another model
+    │   ├── PromotionRefused                     a version of the registry does not pass the gate to the service
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
     │   └── LineageError                         a link between an artifact and its inputs is broken
     ├── TrainingDiverged                exit 1   the training loss is no longer finite
@@ -206,6 +207,12 @@ class CheckpointError(InputDataError):
     """A checkpoint is unreadable, unsafe or belongs to another model."""
 
     code = "CHECKPOINT"
+
+
+class PromotionRefused(InputDataError):
+    """A version of the model registry does not pass the gate to the service; ``found`` names the limits it misses."""
+
+    code = "PROMOTION-REFUSED"
 
 
 class StoreError(InputDataError):

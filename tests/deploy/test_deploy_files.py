@@ -50,33 +50,44 @@ def test_image_label_is_the_version() -> None:
     assert label[1] == PROJECT["version"]
 
 
-def test_compose_has_the_five_services_and_pinned_images() -> None:
-    assert set(COMPOSE["services"]) == {"service", "postgres", "mlflow", "prometheus", "grafana"}
+def test_compose_has_its_services_and_pinned_images() -> None:
+    assert set(COMPOSE["services"]) == {"service", "worker", "postgres", "mlflow", "prometheus", "grafana"}
     for name, service in COMPOSE["services"].items():
         tag = service["image"].partition(":")[2]
         assert tag not in ("", "latest"), name
-        assert "healthcheck" in service or name in ("service", "grafana"), name  # theirs are in their images
+        assert "healthcheck" in service or name in ("service", "worker", "grafana"), name  # theirs are in their images
 
 
 def test_compose_listens_on_this_machine_only() -> None:
-    ports = [port for service in COMPOSE["services"].values() for port in service["ports"]]
+    published = {name for name, service in COMPOSE["services"].items() if "ports" in service}
+    assert published == set(COMPOSE["services"]) - {"worker"}
+    ports = [port for name in published for port in COMPOSE["services"][name]["ports"]]
     assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_compose_holds_no_password() -> None:
-    passwords = [
-        value
-        for service in COMPOSE["services"].values()
-        for key, value in service.get("environment", {}).items()
-        if "PASSWORD" in key
-    ]
-    assert len(passwords) == 4
-    assert all(re.fullmatch(r"\$\{(POSTGRES|GRAFANA)_PASSWORD:\?[^}]+\}", value) for value in passwords)
-    example = (REPO / "deploy/docker/.env.example").read_text()
-    assert len(re.findall(r"^(?:POSTGRES|GRAFANA)_PASSWORD=$", example, flags=re.MULTILINE)) == 2
-    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/docker/.env"], cwd=REPO, check=False)
-    assert ignored.returncode == 0
+def test_compose_takes_passwords_from_files_that_git_ignores() -> None:
+    text = (REPO / "deploy/docker/compose.yaml").read_text() + (REPO / "deploy/docker/.env.example").read_text()
+    assert not re.findall(r"PASSWORD\w*[:=]\s*[^\s\"/]", text.replace('PGPASSWORD="$$(cat /run/secrets/', ""))
+    given = {name: entry["file"] for name, entry in COMPOSE["secrets"].items()}
+    assert given == {name: f"./secrets/{name}" for name in ("postgres_password", "grafana_password")}
+    used = {name for service in COMPOSE["services"].values() for name in service.get("secrets", ())}
+    assert used == set(given)
+    for path in (".env", "secrets/postgres_password"):
+        ignored = subprocess.run(["git", "check-ignore", "-q", f"deploy/docker/{path}"], cwd=REPO, check=False)
+        assert ignored.returncode == 0, path
+
+
+def test_service_and_worker_differ_only_in_what_they_do() -> None:
+    """They share the database, the data and the detector; only the service is reached, only the worker analyses."""
+    service, worker = (COMPOSE["services"][name] for name in ("service", "worker"))
+    assert service["volumes"] == worker["volumes"] and service["image"] == worker["image"]
+    assert set(worker["command"]) - set(service["command"]) == {
+        "serve.executor_id=worker",
+        "serve.page=false",
+        "serve.job_workers=${VISIONLLM_JOB_WORKERS:-1}",
+    }
+    assert set(service["command"]) - set(worker["command"]) == {"serve.job_workers=0"}
 
 
 def test_compose_mounts_what_is_there() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import socket
-import subprocess
 import tarfile
 import time
 import tomllib
@@ -20,14 +18,13 @@ from typing import Any
 import httpx
 import pytest
 from deploy_checks import REPO, assert_complete_run, tiny_training
+from docker_engine import BASE, NETWORK, build_target, docker, megabytes, need_engine
 from PIL import Image
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(3000)]
 
 UID = 10001
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-NETWORK = ("--network", "host")
-"""The host's network, because an engine without bridge networks can run these tests too."""
 LOOK_AROUND = """
 import importlib.util, os, pathlib
 folders = ('/', '/opt/venv', '/etc', '/usr/local/bin', '/data', '/tmp')
@@ -38,47 +35,16 @@ print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, importli
 CHECKPOINT = "model_trainer/fasterrcnn_best.pt"
 
 
-def docker(*arguments: str, timeout_s: float = 900, check: bool = True) -> subprocess.CompletedProcess[bytes]:
-    """Call the engine; a failure shows what it said."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, timeout=timeout_s, check=False)
-    if check and done.returncode != 0:
-        said = (done.stdout + done.stderr).decode(errors="replace")
-        pytest.fail(f"docker {' '.join(arguments)} ended with {done.returncode}:\n{said[-4000:]}")
-    return done
-
-
 @pytest.fixture(scope="module")
 def engine() -> None:
     """A running engine; fails where there is none."""
-    try:
-        version = docker("version", "--format", "{{.Server.Version}}", timeout_s=30, check=False)
-    except FileNotFoundError:
-        pytest.fail("docker is not installed")
-    if version.returncode != 0:
-        pytest.fail(f"no Docker engine answers; start it first: {version.stderr.decode()}")
+    need_engine()
 
 
 @pytest.fixture(scope="module")
 def images(engine: None) -> dict[str, str]:
     """All targets, built from the checkout as it is; prints what each took and how large it is."""
-    buildkit = docker("buildx", "version", check=False).returncode == 0
-    tags = {target: f"visionllm-interaction:{target}" for target in ("cpu", "train", "serve")}
-    for target, tag in tags.items():
-        command = ["docker", "build", *NETWORK, "-f", "deploy/docker/Dockerfile", "--target", target, "-t", tag, "."]
-        environment = {**os.environ, "DOCKER_BUILDKIT": "1" if buildkit else "0"}
-        begin = time.monotonic()
-        built = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, timeout=2400, check=False)
-        assert built.returncode == 0, (built.stdout + built.stderr).decode(errors="replace")[-4000:]
-        seconds = time.monotonic() - begin
-        print(f"{tag}: {_megabytes(tag):.0f} MB, of which the base {_megabytes(BASE):.0f}; {seconds:.0f} s")
-    return tags
-
-
-BASE = "python:3.11-slim-bookworm"
-
-
-def _megabytes(image: str) -> float:
-    return float(json.loads(docker("image", "inspect", image).stdout)[0]["Size"]) / 1e6
+    return {target: build_target(target) for target in ("cpu", "train", "serve")}
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +117,7 @@ def test_nothing_but_data_can_be_written(images: dict[str, str], target: str) ->
 
 def test_the_image_without_torch_is_small(images: dict[str, str]) -> None:
     """Its own layers: the base is another's, and of another size from one day to the next."""
-    own = _megabytes(images["cpu"]) - _megabytes(BASE)
+    own = megabytes(images["cpu"]) - megabytes(BASE)
     assert own < 900, f"{own:.0f} MB"
     look = "import shutil; print(*filter(shutil.which, ('uv', 'gcc', 'cc', 'ld', 'strip')))"
     tools = docker("run", "--rm", "--entrypoint", "python", images["cpu"], "-c", look)

@@ -101,6 +101,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "lineage",
         "Trace an artifact back to the raw data and check every digest; a broken link exits with code 3.",
     ),
+    "cards": CommandEntry("data", "cards", "Write a data card and a model card of a run, from its manifests."),
     "verify": CommandEntry(
         "data",
         "verify",
@@ -138,7 +139,9 @@ COMMANDS: dict[str, CommandEntry] = {
         extra="train",
     ),
     "models": CommandEntry(
-        "models", "models", "Ready-made models: what there is, getting them, adding files that are here."
+        "models",
+        "models",
+        "Models: ready-made ones listed, fetched, added; a version of your own promoted to the service.",
     ),
     "analyze": CommandEntry(
         "analysis",

@@ -117,6 +117,18 @@ def lineage(
     return CommandResult(chain.to_dict(), chain.to_text(), json_output)
 
 
+def cards(
+    path: Annotated[Path, typer.Argument(help="A run folder or any file in it.")],
+    out: Annotated[Path, typer.Option(help="Folder for data_card.md and model_card.md.")] = Path("cards"),
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Write a data card and a model card of a run, from its manifests."""
+    from visionllm_interaction.artifacts.cards import make_cards
+
+    written = [str(file) for file in make_cards(path).write(out)]
+    return CommandResult({"cards": written}, as_lines(written), json_output)
+
+
 def verify(
     path: Annotated[
         Path | None, typer.Argument(help="A run folder or any file in it. Default: the newest run.")

@@ -1,4 +1,4 @@
-"""Commands on ready-made models: list, get, add."""
+"""Commands on models: list, get, add ready-made ones; promote one of our own to the service."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import CommandResult, JsonFlag, progress_console
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, progress_console
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.registry.cache import CachedModel
     from visionllm_interaction.detection.registry.entries import ModelEntry
 
 models = typer.Typer(
-    help="Ready-made models: what there is, getting them, adding files that are here.", no_args_is_help=True
+    help="Models: ready-made ones listed, fetched, added; a version of your own promoted to the service.",
+    no_args_is_help=True,
 )
 
 
@@ -67,6 +68,35 @@ def add(
 
     added = list(add_model(file, name=name))
     return CommandResult(_result(added), as_lines(map(_added_line, added)), json_output)
+
+
+@models.command("promote")
+def promote(
+    version: Annotated[str, typer.Argument(help="Number of a version in the registry, or latest.")],
+    data: Annotated[Path, typer.Option(help="training_manifest.yaml (its validation split), or COCO annotations.")],
+    report: Annotated[Path, typer.Option(help="Folder for promotion.json and evaluation.html.")] = Path("promotion"),
+    groups: Annotated[Path | None, typer.Option(help="CSV (file_name,group): images of one child or session.")] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Let a version of the registry serve, if it is no worse than the one that does; else exit with code 3."""
+    from visionllm_interaction.config import load
+    from visionllm_interaction.detection.promotion.promote import promote as promote_version
+
+    settings = load(config, override)
+    found = promote_version(
+        version,
+        data=data,
+        report=report,
+        tracking=settings.tracking,
+        runs_dir=settings.artifacts_dir,
+        config=settings.promote,
+        groups=groups,
+    )
+    served = f"{found.candidate.name} version {found.candidate.version} is now {settings.promote.alias}"
+    lines = [f"{served}; AP {found.ap:.3f}", *(gate.sentence for gate in found.gates), f"report: {found.report}"]
+    return CommandResult(found.to_dict(), as_lines(lines), json_output)
 
 
 def _spelled_out(names: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ from visionllm_interaction.config import Settings
 from visionllm_interaction.detection.registry.acquire import list_models
 from visionllm_interaction.detection.registry.cache import models_folder
 from visionllm_interaction.detection.registry.defaults import named_or_path
+from visionllm_interaction.detection.registry.served_version import is_alias_reference
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.machine_checks.check import DiagnosticCheck, result
 
@@ -29,7 +30,7 @@ def check_models(settings: Settings) -> DiagnosticCheck:
     No model is no fault, as a detector can be named for each command: it says how to get one.
     """
     chosen = settings.serve.detector
-    if chosen is not None:
+    if chosen is not None and not is_alias_reference(chosen):
         try:
             found = named_or_path(chosen)
         except VisionLLMError as error:

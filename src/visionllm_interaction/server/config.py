@@ -74,8 +74,13 @@ class ServeConfig(Section):
     videos the page shows only their results."""
 
     detector: Path | None = None
-    """Checkpoint, or name of a ready-made model, for ``/v1/detect`` and jobs; default: the best ready-made model that
-    is on this machine. Without any, both answer 503 and questions still work."""
+    """Checkpoint, name of a ready-made model, or ``models:/NAME@ALIAS`` of ``model_registry``, for ``/v1/detect`` and
+    jobs; default: the best ready-made model that is on this machine. Without any, both answer 503 and questions still
+    work."""
+
+    model_registry: str | None = Field(default=None, pattern=r"^https?://[^/]+")
+    """Address of the MLflow server of ``serve.detector=models:/NAME@ALIAS``. At each start the version that has the
+    alias is fetched, unless it is in ``data_dir`` already; while the server is away, the last one serves."""
 
     device: DeviceName | None = None
     """Device of ``/v1/detect``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; default ``auto`` (CUDA if
@@ -103,8 +108,9 @@ class ServeConfig(Section):
     """Name of this process among several on one database. It must stay the same across restarts, because a restarted
     process resumes the jobs under its name."""
 
-    job_workers: int = Field(default=1, ge=1, le=64)
-    """Number of videos analysed at the same time, each in its own process."""
+    job_workers: int = Field(default=1, ge=0, le=64)
+    """Number of videos analysed at the same time, each in its own process; 0: other services on the same
+    ``database_url`` analyse what this one accepts."""
 
     job_threads: int = Field(default=0, ge=0)
     """Threads of one analysis; 0 = all cores but one, so that the service keeps answering."""
@@ -164,6 +170,11 @@ class ServeConfig(Section):
     def views_dir(self) -> Path:
         """Links to the videos that keys of one project see; emptied at every start."""
         return self.data_dir / "views"
+
+    @property
+    def models_dir(self) -> Path:
+        """Checkpoints that were fetched from the model registry."""
+        return self.data_dir / "models"
 
     @property
     def audit_dir(self) -> Path:

@@ -67,11 +67,16 @@ class _ServiceCollector(Collector):
         counts = service.jobs.counts() if service.jobs.running else {}
         for state in STATES:
             jobs.add_metric([state], counts.get(state, 0))
+        waiting = GaugeMetricFamily(
+            "visionllm_queue_age_seconds",
+            "Seconds that the video at the head of the queue has waited.",
+            value=service.jobs.oldest_wait_s() if service.jobs.running else 0.0,
+        )
         videos = GaugeMetricFamily("visionllm_store_videos", "Videos in the store.", value=len(service.stored_ids()))
         free = GaugeMetricFamily(
             "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
         )
-        return [ready, detector, jobs, videos, free]
+        return [ready, detector, jobs, waiting, videos, free]
 
     def describe(self) -> Iterable[Metric]:
         """No metrics: the registry must not read the service before it runs."""

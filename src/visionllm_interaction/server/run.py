@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.detection.registry.defaults import find_default, named_or_path
+from visionllm_interaction.detection.registry.served_version import fetch_served, is_alias_reference
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -40,6 +42,8 @@ def serve(
     Raises:
         UsageError: if others could use it without a key, or the data folder or the port is in use.
         ModelMissing: if ``serve.detector`` names a ready-made model that is not on this machine.
+        CheckpointError: if the registry's checkpoint is not the one that was registered.
+        ServiceError: if ``serve.detector`` is an alias of a registry that is unreachable.
     """
     config = _with_detector(config)
     os.umask(GROUP_UMASK if config.group_readable else PRIVATE_UMASK)
@@ -64,8 +68,11 @@ def serve(
 
 
 def _with_detector(config: ServeConfig) -> ServeConfig:
-    """The settings with the detector's file: as set, else the best ready-made model on this machine, if any."""
-    detector = find_default("people") if config.detector is None else named_or_path(config.detector)
+    """The settings with the detector's file: as set or promoted, else the best ready-made model here, if any."""
+    if config.detector is not None and is_alias_reference(config.detector):
+        detector: Path | None = fetch_served(str(config.detector), config.model_registry, config.models_dir)
+    else:
+        detector = find_default("people") if config.detector is None else named_or_path(config.detector)
     if detector is None:
         log.info("no detector: videos cannot be analysed", fix="visionllm models list, then visionllm models get NAME")
     return config.model_copy(update={"detector": detector})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visionllm_interaction.detection.experiment_tracking.figures_only import FiguresOnlyClient
 from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
     log_metrics,
     reconcile_trials,
@@ -24,6 +25,8 @@ from visionllm_interaction.utils.logs import log
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"
 """Hidden, because every visible folder beside the runs is taken for a run."""
+FILES = frozenset({"artifact", "model"})
+"""Kinds of messages that bring a file."""
 REFUSED_TAG = "visionllm.model_refused"
 REFUSALS = frozenset(
     {"BAD_REQUEST", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED",
@@ -71,6 +74,8 @@ class _Server:
         """One message; returns the server's name of the run."""
         if message["kind"] == "start" or run_id is None:
             return self.start()
+        if self.config.figures_only and message["kind"] in FILES:
+            return run_id
         send = {
             "metrics": self._metrics,
             "tags": self._tags,
@@ -125,7 +130,10 @@ class _Server:
 
 
 def make_client(config: TrackingConfig, uri: str) -> Any:
-    """MLflow's client for ``uri``, with user and password from the environment, telemetry off and no retries."""
+    """MLflow's client for ``uri``, with user and password from the environment, telemetry off and no retries.
+
+    With ``figures_only`` it is one that lets nothing else out.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(config.timeout_s)))
@@ -141,7 +149,8 @@ def make_client(config: TrackingConfig, uri: str) -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     if config.kind == "local":
         _create_store(Path(uri.removeprefix("sqlite:///")), MlflowClient)
-    return MlflowClient(uri, registry_uri=uri)
+    client = MlflowClient(uri, registry_uri=uri)
+    return FiguresOnlyClient(client) if config.figures_only else client
 
 
 def _create_store(path: Path, client: Callable[[str], Any]) -> None:

@@ -112,6 +112,10 @@ class TrackingConfig(Section):
     registered_model: str | None = Field(default="visionllm-detector", pattern=r"^[^/:'\"]*[^/:'\"\s][^/:'\"]*$")
     """Name in the model registry under which each training adds a version; null: none. Needs ``log_model``."""
 
+    figures_only: bool = False
+    """Whether the server gets settings, metrics and digests only: no file, no checkpoint, no name or path that somebody
+    chose. ``log_model`` and ``registered_model`` then have no effect."""
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.kind == "mlflow" and not self.uri:

@@ -36,6 +36,7 @@ from visionllm_interaction.server.jobs.exports import ExportOptions, is_export
 from visionllm_interaction.server.jobs.leases import Leases
 from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, ExportRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ POLL_S = 0.2
 """How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
 """Longest pause before another worker is started in place of one that was killed."""
+STARTING_NAME = ".jobs.starting.lock"
+"""Lock of the data folder that is held while the tables of the jobs are made."""
 ROOM_BYTES = 1_000_000
 """Room on the disk that the end of a job needs."""
 CANCEL_CHECK_S = 1.0
@@ -155,12 +158,20 @@ class JobQueue:
         )
         self._workflows = {kind: self._register(kind) for kind in WORKFLOWS}
         self._pools["analysis"].start()
-        DBOS.launch()
-        workers: dict[Kind, int] = {"analysis": self._config.job_workers, "export": EXPORT_WORKERS}
-        for kind, number in workers.items():
-            DBOS.register_queue(
-                QUEUES[kind], worker_concurrency=number, polling_interval_sec=POLL_S, on_conflict="always_update"
-            )
+        if self._config.job_workers == 0:
+            DBOS.listen_queues([])
+        workers: dict[Kind, int] = {"analysis": max(1, self._config.job_workers), "export": EXPORT_WORKERS}
+        # DBOS makes and migrates its tables at its start; two that do so at once on a new database block each other
+        with wait_for_lock_file(self._config.data_dir / STARTING_NAME):
+            DBOS.launch()
+            for kind, number in workers.items():
+                DBOS.register_queue(
+                    QUEUES[kind],
+                    worker_concurrency=number,
+                    polling_interval_sec=POLL_S,
+                    # the limit is one for all on the database: who does no jobs has none to set
+                    on_conflict="always_update" if self._config.job_workers else "never_update",
+                )
         self._forget_older_versions()
         self._leases.start()
 
@@ -218,6 +229,14 @@ class JobQueue:
         """Number of jobs in each state."""
         found = DBOS.list_workflows(name=_NAMES, load_input=False)
         return Counter(_outcome_state(status) for status in found)
+
+    def oldest_wait_s(self) -> float:
+        """How long the job that has waited longest has been waiting, in seconds; 0 where none waits."""
+        waiting = DBOS.list_workflows(
+            name=_NAMES, status=["ENQUEUED", "DELAYED"], limit=1, load_input=False, load_output=False
+        )
+        begins = [status.created_at for status in waiting if status.created_at is not None]
+        return max(0.0, time.time() - begins[0] / 1000) if begins else 0.0
 
     def delete(self, job_id: str) -> None:
         """Cancel a job, stop its worker, and delete its record."""
