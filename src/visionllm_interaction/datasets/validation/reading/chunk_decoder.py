@@ -45,9 +45,14 @@ class Chunk:
 
 
 def read_chunks(places: Iterable[tuple[str, int, int]], database: duckdb.DuckDBPyConnection) -> Iterator[Chunk | None]:
-    """Decode pieces of files: path, begin and end of records separated by commas.
+    """Decode pieces of files, some of them ahead of time.
 
-    A piece that is no JSON is ``None``, so that the caller can read the file as a whole. Some pieces are read ahead.
+    Args:
+        places: path, and begin and end in bytes of records separated by commas.
+        database: an open DuckDB database, which several threads may share.
+
+    Returns:
+        The columns of each piece; ``None`` for one that is no JSON, so that the caller can read the file as a whole.
 
     Raises:
         OSError: if a file cannot be read.

@@ -33,6 +33,7 @@ _AS_COLUMNS = (  # integers as text: read as numbers, 3.0 and 3.4 would be 3
     'json_transform(text, \'[{"id":"VARCHAR","image_id":"VARCHAR","category_id":"VARCHAR","bbox":["DOUBLE"],'
     '"area":"DOUBLE","iscrowd":"VARCHAR","segmentation":[["DOUBLE"]]}]\') AS records'
 )
+_READ_LITTLE_AHEAD = "SET streaming_buffer_size = '1 KB'"
 _INSIDE_CROWDS = (b'{"counts":"siz":}', b'{"siz":"counts":}')
 _MASK_KEY = re.compile(rb'"segmentation"\s*:\s*\Z')
 _FAR = 64
@@ -70,6 +71,7 @@ def _transformed(batches: Iterator[pa.RecordBatch], database: duckdb.DuckDBPyCon
     """The records of each text, up to one that DuckDB does not take for JSON."""
     source = pa.RecordBatchReader.from_batches(_TEXT, batches)
     with database.cursor() as connection, suppress(duckdb.Error, pa.ArrowException, OSError):
+        connection.execute(_READ_LITTLE_AHEAD)
         for batch in connection.from_arrow(source).project(_AS_COLUMNS).to_arrow_reader(1):
             yield batch.column("records").values
 
