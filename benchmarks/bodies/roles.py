@@ -8,7 +8,7 @@ The first measures, the second also fits the parameters that ship.
 COCO holds train2017/, val2017/ and annotations/ with captions (the images themselves are not part of the project);
 MEDIAPIPE the tflite files. Two sets of labels: people whom the captions name (found by code, see ``caption_labels``),
 and people marked by eye (role_marks.json). Boxes are COCO's own. Everything is fitted on train2017; val2017 is only
-measured, once the fit is done.
+measured, once the fit is done. Both splits together are also cross-validated, by image.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def main() -> None:
         }
         for split in people
     }
+    result["both splits, cross-validated"] = cross_validated(options.coco, people)
     print(json.dumps(result, indent=1))
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
@@ -232,6 +233,25 @@ def nested_logits(channels: np.ndarray, features: np.ndarray, y: np.ndarray, gro
     return logits
 
 
+def cross_validated(coco: Path, people: dict[str, dict[int, dict]]) -> dict:
+    """Figures of both splits together, each person by models that were fitted without the images that show them."""
+    known = {row: one for split in people.values() for row, one in split.items()}
+    captions = {row: child for split in people for row, child in caption_labels(coco, split).items()}
+    marked = {row: child for split in people for row, child in marked_labels(split).items()}
+    labels = {row: child for row, child in (captions | marked).items() if row in known}
+    rows = list(labels)
+    y = np.array([labels[row] for row in rows])
+    channels = np.stack([np.concatenate([known[row]["channels"][None], known[row]["varied"]]) for row in rows])
+    features = np.stack([known[row]["features"] for row in rows])
+    logits = nested_logits(channels, features, y, np.array([known[row]["image"] for row in rows]))
+    result = {}
+    for name, named in (("captions", captions), ("marked", marked)):
+        own = [n for n, row in enumerate(rows) if row in named]
+        truth = np.array([named[rows[n]] for n in own])
+        result[name] = _figures(logits[own], truth, child_share=float(y.mean()))
+    return result
+
+
 def _stacked(stack: dict, features: np.ndarray) -> np.ndarray:
     z = np.clip((features - stack["mean"]) / np.array(stack["scale"]), -stack["limit"], stack["limit"])
     logits = stack["intercept"] + np.nan_to_num(z) @ np.array(stack["weights"])
@@ -262,6 +282,7 @@ def _figures(logits: np.ndarray, y: np.ndarray, *, child_share: float, config: R
         "auc": round(auc, 3),
         "auc_95": [round(max(auc - half, 0.0), 3), round(min(auc + half, 1.0), 3)],
         "ece": round(_ece(chance, y), 3),
+        "ece_if_calibrated": round(_ece_if_calibrated(chance), 3),
         "unknown_share": round(float(unknown.mean()), 3),
         "errors_if_forced": int(wrong_if_forced.sum()),
         "of_them_unknown": round(float(unknown[wrong_if_forced].mean()), 3) if wrong_if_forced.any() else None,
@@ -288,6 +309,12 @@ def _ece(chance: np.ndarray, y: np.ndarray, *, bins: int = 10) -> float:
     return float(
         sum(abs(chance[place == n].mean() - y[place == n].mean()) * (place == n).mean() for n in set(place.tolist()))
     )
+
+
+def _ece_if_calibrated(chance: np.ndarray, *, draws: int = 1000) -> float:
+    """The calibration error to expect of so few people where the probabilities are right: it is not 0."""
+    random = np.random.default_rng(0)
+    return float(np.mean([_ece(chance, random.random(len(chance)) < chance) for _ in range(draws)]))
 
 
 def _people(coco: Path, split: str) -> dict[int, list[dict]]:

@@ -41,6 +41,23 @@ def _write_clip(folder: Path) -> Path:
     return folder / "clip.mp4"
 
 
+@pytest.fixture
+def panning_clip(tmp_path: Path) -> Path:
+    """10 s at 5 fps of a view that moves over a pattern all the time."""
+    cells = np.random.default_rng(3).integers(0, 255, (15, 20, 3))
+    picture = np.kron(cells, np.ones((16, 16, 1))).astype(np.uint8)
+    path = tmp_path / "panning.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for n in range(FRAMES):
+            shown = np.roll(picture, 16 * n, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
 def _objects(n: int) -> list[dict[str, object]]:
     ball = {"track_id": 7, "category": "ball", "box_xyxy": [120, 90, 140, 110], "visible": 1.0}
     x = 40 + n  # 25 pixels a second; the gap to the ball is 120 - (x + 20)

@@ -247,3 +247,11 @@ def test_what_a_low_rate_does_not_show_is_null_with_the_reason(clip: Path, tmp_p
     assert held.value is None and "1 s apart" in str(held.missing) and taken.value is None
     assert record.sampling is not None and record.sampling.step_s == pytest.approx(1.0)
     assert record.sampling.expected_errors["near"] > 0
+
+
+def test_a_worn_camera_is_noticed_and_the_option_said(panning_clip: Path, tmp_path: Path) -> None:
+    given = _detections(tmp_path / "d.json", score=0.9)
+    [room] = analyze([panning_clip], tmp_path / "room", detections=given).to_dict()["videos"]
+    [ego] = analyze([panning_clip], tmp_path / "ego", detections=given, view="ego").to_dict()["videos"]
+    assert [note for note in room["notes"] if "--view ego" in note]
+    assert not [note for note in ego.get("notes", []) if "--view ego" in note]

@@ -140,7 +140,7 @@ def test_a_second_palm_in_a_hand_that_was_found_is_not_looked_at(score: float, l
     points = np.stack([x.ravel(), y.ravel(), np.zeros(21)], axis=1).astype(np.float32)
     hands = HandEstimator.__new__(HandEstimator)
     hands._palms = _Answers(raw, logits, side_px=192)  # type: ignore[assignment]
-    measured = _Answers(points.reshape(1, 63), np.float32([score]), np.float32([0.5]), side_px=224)
+    measured = _Answers(points.reshape(1, 63), np.array([score], np.float32), np.array([0.5], np.float32), side_px=224)
     hands._landmarks = measured  # type: ignore[assignment]
     [found] = hands.find([np.zeros((192, 192, 3), np.uint8)], [Region(96, 96, 192)], min_palm=0.15)
     assert (len(found), measured.n_crops) == (looks, looks)

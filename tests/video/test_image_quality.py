@@ -121,7 +121,7 @@ def moving(motion: list[float]):
     n = len(motion)
     frames = FrameTable.from_times(np.arange(n), np.arange(n) + 0.0, processed=np.ones(n, np.bool_))
     still = np.full(n, 100.0, np.float32)
-    images = ImageQuality(np.arange(n) + 0.5, still, still / 1000, np.array(motion, np.float32))
+    images = ImageQuality(np.arange(n) + 0.5, still, np.full(n, 0.1, np.float32), np.array(motion, np.float32))
     nobody = DetectionTable.empty()
     return quality_rows(frames, images, nobody, image_px=(640, 480), config=QualityConfig())
 

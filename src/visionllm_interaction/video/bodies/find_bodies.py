@@ -33,7 +33,7 @@ PostureRule = Callable[[NDArray[np.floating], NDArray[np.floating]], Posture | N
 LookRule = Callable[[NDArray[np.floating]], float]
 """From what a layer of the pose's network has seen (528,) to log-odds of a child."""
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised by whoever changes what is found with the same models in the same video."""
 LIBRARIES = ("openvino", "opencv")
 """Those whose versions decide what is found."""
