@@ -92,6 +92,12 @@ READ: tuple[tuple[str, str, str], ...] = (
         "yes_no",
         "exists(holding(child, thing) & !visible(caregiver))",
     ),
+    ("How many hand-overs from caregiver to child were there?", "value", "count(hands_over(caregiver, child, thing))"),
+    (
+        "Who picked up the ball while mom was there?",
+        "list",
+        "exists(picks_up($p, ball) & visible(caregiver)) by $p in person",
+    ),
     ("is there a video where the kid never holds the ball?", "none", "exists(holding(child, ball)) by video"),
     ("Hvor mye av tiden var det noen som holdt boka?", "value", "share(holding(person, book))"),
     (
