@@ -116,6 +116,7 @@ def test_parameters_that_mean_nothing_are_refused(client: TestClient, path: str,
     [
         ("/v1/videos", "GET, HEAD, POST"),
         ("/v1/videos/x", "DELETE, GET, HEAD, PATCH"),
+        ("/v1/videos/register", "POST"),
         ("/v1/ask", "POST"),
         ("/v1/healthz", "GET, HEAD"),
     ],

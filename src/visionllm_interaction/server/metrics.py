@@ -67,7 +67,9 @@ class _ServiceCollector(Collector):
         counts = service.jobs.counts() if service.jobs.running else {}
         for state in STATES:
             jobs.add_metric([state], counts.get(state, 0))
-        videos = GaugeMetricFamily("visionllm_store_videos", "Videos in the store.", value=len(service.stored_ids()))
+        videos = GaugeMetricFamily(
+            "visionllm_store_videos", "Videos in the store.", value=len(service.lists.stored_ids())
+        )
         free = GaugeMetricFamily(
             "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
         )

@@ -125,7 +125,7 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     everywhere = {421, 422} if operation.get("security") == [] else {401, 403, 421, 422}
     if "requestBody" in operation:
-        everywhere |= {408, 413, 503}
+        everywhere |= {400, 408, 413, 503}
     for status in sorted(everywhere):
         responses.setdefault(str(status), {"description": _REASONS[status], "content": problem})
     for response in responses.values():
