@@ -53,23 +53,23 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 @schemathesis.hook
-def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
-    """End a stream of events at once."""
-    if not context.operation.path.endswith("/events"):
-        return query
-    asked = dict(query or {})
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """End streams of events at once, and make each valid idempotency key a new one.
+
+    Another request under the key of an earlier one is refused, which has a test of its own.
+    """
+    if case.operation.path.endswith("/events"):
+        query = dict(case.query or {})
+        if _is_time(query.get("seconds", 600)):
+            case.query = {**query, "seconds": 0}
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and re.fullmatch(r"[!-~]{1,160}", key):
+        case.headers["Idempotency-Key"] = f"{key}{uuid.uuid4().hex}"
+
+
+def _is_time(value: Any) -> bool:
+    """Whether a value is one that streams for a while; the others are refused for what they are."""
     try:
-        if float(asked.get("seconds", 600)) > 0:
-            asked["seconds"] = 0
+        return 0 < float(value) <= 3600
     except (TypeError, ValueError, OverflowError):
-        pass  # refused for what it is
-    return asked
-
-
-@schemathesis.hook
-def map_headers(context: Any, headers: dict[str, str] | None) -> dict[str, str] | None:
-    """Make each valid idempotency key a new one: another request under it is refused, which has a test of its own."""
-    key = (headers or {}).get("Idempotency-Key")
-    if headers is None or not isinstance(key, str) or not re.fullmatch(r"[!-~]{1,160}", key):
-        return headers
-    return {**headers, "Idempotency-Key": f"{key}{uuid.uuid4().hex}"}
+        return False

@@ -44,7 +44,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 def use(client: httpx.Client, video: Path) -> dict[str, Any]:
     """Everything that leaves traces; gives the video's entry before it is erased."""
-    accepted = client.post("/v1/videos", files={"file": (NAME, video.read_bytes())}).raise_for_status().json()
+    sent, named = {"file": (NAME, video.read_bytes())}, {"Idempotency-Key": "canary"}
+    accepted = client.post("/v1/videos", files=sent, headers=named).raise_for_status().json()
     assert finished_job(client, accepted["job_id"])["status"] == "done"
     video_id = accepted["video_id"]
     for path in ("", "/timeline", "/detections", "/poster", "/file"):
@@ -52,6 +53,13 @@ def use(client: httpx.Client, video: Path) -> dict[str, Any]:
     for question in ("How many people are there?", f"How long is the child visible in {video_id}?"):
         client.post("/v1/ask", json={"question": question, "video_id": video_id}).raise_for_status()
     client.get("/v1/measures/visible_duration/csv").raise_for_status()
+    client.patch(f"/v1/videos/{video_id}", json={"child": "C07", "recorded_on": "2026-01-12"}).raise_for_status()
+    for options in ({"format": "eaf"}, {"format": "mp4"}):
+        named = {"Idempotency-Key": f"canary-{options['format']}"}
+        export = client.post(f"/v1/videos/{video_id}/exports", json=options, headers=named)
+        job = finished_job(client, export.raise_for_status().json()["job_id"])
+        [file] = job["result"]["files"]
+        client.get(f"/v1/videos/{video_id}/exports/{job['job_id']}/files/{file['name']}").raise_for_status()
     found: dict[str, Any] = client.get(f"/v1/videos/{video_id}").json()
     return found
 

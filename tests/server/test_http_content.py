@@ -116,6 +116,7 @@ def test_parameters_that_mean_nothing_are_refused(client: TestClient, path: str,
     [
         ("/v1/videos", "GET, HEAD, POST"),
         ("/v1/videos/x", "DELETE, GET, HEAD, PATCH"),
+        ("/v1/videos/register", "POST"),
         ("/v1/ask", "POST"),
         ("/v1/healthz", "GET, HEAD"),
     ],
@@ -147,3 +148,29 @@ def test_a_client_that_hangs_up_leaves_no_traceback(
     assert caplog.records == []
     figures = client.get("/metrics").text
     assert 'visionllm_http_requests_total{method="POST",route="/v1/hang-up",status="499"} 1.0' in figures
+
+
+def test_discriminators_of_the_document_name_schemas(client: TestClient) -> None:
+    found: list[object] = []
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if isinstance(node.get("discriminator"), dict):
+                found.extend(node["discriminator"].get("mapping", {}).values())
+            for one in node.values():
+                walk(one)
+        elif isinstance(node, list):
+            for one in node:
+                walk(one)
+
+    walk(client.get("/v1/openapi.json").json())
+    assert found and all(isinstance(one, str) and one.startswith("#/components/schemas/") for one in found), found
+
+
+def test_a_body_that_is_no_text_is_a_documented_problem(client: TestClient) -> None:
+    answer = client.post("/v1/ask", content=b"\xff\x01", headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    for operations in client.get("/v1/openapi.json").json()["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                assert {"400", "422"} <= set(operation["responses"])

@@ -174,7 +174,7 @@ def test_events_of_all_jobs_tell_of_new_ones_and_of_erased_ones(
     found: list[str] = []
 
     def listen() -> None:
-        asked = {"seconds": 600, "kind": "export"}
+        asked: dict[str, str | int] = {"seconds": 600, "kind": "export"}
         found.append(client.get("/v1/jobs/events", params=asked, headers={"X-API-Key": key}).text)
 
     listener = threading.Thread(target=listen)

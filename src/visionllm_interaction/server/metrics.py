@@ -72,7 +72,9 @@ class _ServiceCollector(Collector):
             "Seconds that the video at the head of the queue has waited.",
             value=service.jobs.oldest_wait_s() if service.jobs.running else 0.0,
         )
-        videos = GaugeMetricFamily("visionllm_store_videos", "Videos in the store.", value=len(service.stored_ids()))
+        videos = GaugeMetricFamily(
+            "visionllm_store_videos", "Videos in the store.", value=len(service.lists.stored_ids())
+        )
         free = GaugeMetricFamily(
             "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
         )

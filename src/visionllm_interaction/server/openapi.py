@@ -94,6 +94,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     _state_limits(content, app)
+    _drop_nested_discriminators(content)
     content["security"] = [{"bearer": []}, {"header": []}]
     for operations in content["paths"].values():
         for operation in operations.values():
@@ -101,6 +102,20 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(unused, None)
     return content
+
+
+def _drop_nested_discriminators(node: Any) -> None:
+    """Leave out discriminators that lead to a choice in a choice: OpenAPI has names of schemas only in their place."""
+    if isinstance(node, list):
+        for one in node:
+            _drop_nested_discriminators(one)
+    if not isinstance(node, dict):
+        return
+    found = node.get("discriminator")
+    if isinstance(found, dict) and not all(isinstance(one, str) for one in found.get("mapping", {}).values()):
+        del node["discriminator"]
+    for one in node.values():
+        _drop_nested_discriminators(one)
 
 
 def _state_limits(content: dict[str, Any], app: FastAPI) -> None:
@@ -125,7 +140,7 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     everywhere = {421, 422} if operation.get("security") == [] else {401, 403, 421, 422}
     if "requestBody" in operation:
-        everywhere |= {408, 413, 503}
+        everywhere |= {400, 408, 413, 503}
     for status in sorted(everywhere):
         responses.setdefault(str(status), {"description": _REASONS[status], "content": problem})
     for response in responses.values():

@@ -157,9 +157,12 @@ async def _from_http(request: Request, error: Exception) -> JSONResponse:
 def _allowed_methods(request: Request, of_route: str) -> str:
     """All methods of an address: the framework names those of one route, and an address may have several."""
     found = {name.strip() for name in of_route.split(",") if name.strip()}
-    for template, operations in request.app.openapi()["paths"].items():
-        if compile_path(template)[0].match(request.url.path):
-            found |= {name.upper() for name in operations}
+    paths = request.app.openapi()["paths"]
+    if request.url.path in paths:  # not those of a template that fits as well, as /v1/videos/{video_id} does
+        found = {name.upper() for name in paths[request.url.path]}
+    else:
+        fitting = [template for template in paths if compile_path(template)[0].match(request.url.path)]
+        found |= {name.upper() for template in fitting for name in paths[template]}
     return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 

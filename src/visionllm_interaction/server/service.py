@@ -28,22 +28,21 @@ from visionllm_interaction.server.jobs.data_folder import close_to_others, is_wr
 from visionllm_interaction.server.jobs.export_jobs import ExportJobs
 from visionllm_interaction.server.jobs.exports import FROM_IMAGES, Export, ExportOptions, Exports, is_export
 from visionllm_interaction.server.jobs.previews import Previews
-from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, Kind, State, kind_of
-from visionllm_interaction.server.jobs.registered_videos import allowed_path, videos_at
+from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
+from visionllm_interaction.server.jobs.registered_videos import videos_at
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest, ExportRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
-from visionllm_interaction.server.results.list_pages import Page, page_of
 from visionllm_interaction.server.results.store_views import DamagedVideos
-from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_list_facts import StoredVideos
+from visionllm_interaction.server.results.video_lists import VideoLists
 from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
-from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.hashing import sha256_file
@@ -76,23 +75,6 @@ class Registration:
     accepted: list[AcceptedUpload]
     refused: list[RefusedFile]
     left: int
-
-
-@dataclass(frozen=True)
-class VideoFilter:
-    """Which videos a list has: those of a project, those with a text in their name; None: all."""
-
-    project: str | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """Which jobs a list has; None: all."""
-
-    state: State | None = None
-    kind: Kind | None = None
-    video_id: str | None = None
 
 
 class Service:
@@ -129,6 +111,15 @@ class Service:
         self.damaged_videos = DamagedVideos(config.store_dir)
         self.projects = VideoProjects(config, self.uploads, self.resumable, self.exports)
         self.visible = VisibleStore(config, self.projects, self.damaged_videos, reason=reason, measures=measures)
+        self.lists = VideoLists(
+            config,
+            self.uploads,
+            self.exports,
+            self.jobs,
+            self.projects,
+            stored=self.stored_videos,
+            damaged=self.damaged_videos,
+        )
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
@@ -207,7 +198,7 @@ class Service:
         if export is None:
             raise VideoError("The video was erased before it was exported.")
         try:
-            media = self.video(export.video_id).media
+            media = self.lists.video(export.video_id).media
         except HTTPException as error:
             raise VideoError("The video was erased before it was exported.") from error
         return self.export_jobs.request_for(export, media)
@@ -244,7 +235,7 @@ class Service:
 
     def audited(self, video_id: str) -> tuple[str | None, str | None]:
         """What the audit log says of a video: the token that stands for it, and its project."""
-        known = self.uploads.has_folder(video_id) or video_id in self.stored_ids()
+        known = self.uploads.has_folder(video_id) or video_id in self.lists.stored_ids()
         return (
             (self.audit.subject_of(video_id), self.projects.project_of("video_id", video_id)) if known else (None, None)
         )
@@ -333,14 +324,12 @@ class Service:
         accepted: list[AcceptedUpload] = []
         refused: list[RefusedFile] = []
         waiting = videos_at(path, self.config.media_dirs)
-        while waiting and sum(one.is_new for one in accepted) + len(refused) < MOST_REGISTERED:
+        while waiting and sum(one.is_new for one in accepted) < MOST_REGISTERED:
             video = waiting.pop(0)
             try:
                 accepted.append(self._register(video, options, project))
-            except (VisionLLMError, HTTPException) as error:
-                detail = error.detail if isinstance(error, HTTPException) else error.to_dict()
-                reason = dict(detail) if isinstance(detail, dict) else {"detail": str(detail)}
-                refused.append(RefusedFile(video.name, str(reason.get("detail") or reason.get("message"))))
+            except InputDataError as error:
+                refused.append(RefusedFile(video.name, error.message))
         return Registration(accepted, refused, left=len(waiting))
 
     def _register(self, path: Path, options: JobOptions, project: str) -> AcceptedUpload:
@@ -351,7 +340,8 @@ class Service:
             known = self.uploads.find(there.sha256, project)
             upload = known or self.uploads.register(there, facts=facts, options=options, project=project)
             if upload.options != options:
-                raise _other_options(upload)
+                found = upload.options.model_dump_json()
+                raise VideoError(f"The same video is here as {upload.video_id} with other options: {found}.")
             self.jobs.submit(upload.job_id)
         return AcceptedUpload(upload, is_new=known is None)
 
@@ -371,7 +361,7 @@ class Service:
         self.detector.check_usable()
         self._check_writable()
         with self.uploads.lock():
-            state = self.video(video_id)
+            state = self.lists.video(video_id)
             upload = state.upload
             if upload is None or state.media is None:
                 raise http_problem(
@@ -402,7 +392,7 @@ class Service:
             HTTPException: 404 if there is no such video, 409 if it cannot be exported, 507 if the disk is too full.
             ModelMissing: if something is to be blurred, and no model on this machine finds it.
         """
-        state = self.video(video_id)
+        state = self.lists.video(video_id)
         size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
         self._check_room(size)
         return self.job(self.export_jobs.start(state, options).job_id)
@@ -515,125 +505,6 @@ class Service:
         job = self.jobs.get([upload.job_id]).get(upload.job_id)
         return job is not None and job.state in ("failed", "cancelled")
 
-    def videos(self, principal: Principal = LOCAL) -> list[VideoState]:
-        """All videos that somebody sees: uploads, newest first, then the other videos of the store."""
-        return self.video_page(principal, VideoFilter(), cursor=None, limit=None).entries
-
-    def video_page(
-        self, principal: Principal, wanted: VideoFilter, *, cursor: str | None, limit: int | None
-    ) -> Page[VideoState]:
-        """A page of the videos that somebody sees, in the order of :meth:`videos`.
-
-        Args:
-            principal: who asks.
-            wanted: which videos.
-            cursor: what the page before gave; None: the first page.
-            limit: most videos; None: all that follow.
-
-        Returns:
-            The states of the videos, and the cursor of the next page.
-
-        Raises:
-            RequestValidationError: if the cursor is none of this list.
-        """
-        uploads = {one.video_id: one for one in self.uploads.all() if principal.sees(one.project)}
-        stored = self.projects.seen_ids(principal)
-        places = [("2", one.uploaded_at, one.video_id) for one in uploads.values()]
-        places += [("1", self._analysed_at(video_id), video_id) for video_id in stored - set(uploads)]
-        listed = [one for one in sorted(places, reverse=True) if self._is_wanted(one[2], uploads.get(one[2]), wanted)]
-        page = page_of(listed, lambda one: one, cursor=cursor, limit=limit, newest_first=True)
-        shown = [(video_id, uploads.get(video_id)) for _, _, video_id in page.entries]
-        jobs = self.jobs.get([upload.job_id for _, upload in shown if upload])
-        states = [
-            self._state(one, upload, jobs.get(upload.job_id) if upload else None, stored) for one, upload in shown
-        ]
-        return Page(states, page.next)
-
-    def _analysed_at(self, video_id: str) -> str:
-        stored = self.stored_videos.get(video_id)
-        return (stored.analysed_at if stored else None) or ""
-
-    def _is_wanted(self, video_id: str, upload: Upload | None, wanted: VideoFilter) -> bool:
-        if wanted.project is not None and self.projects.project_of("video_id", video_id) != wanted.project:
-            return False
-        if wanted.name is None:
-            return True
-        stored = None if upload else self.stored_videos.get(video_id)
-        name = upload.name if upload else stored.name if stored else ""
-        return wanted.name.casefold() in name.casefold()
-
-    def job_list(self, principal: Principal, wanted: JobFilter) -> list[JobRecord]:
-        """The jobs of the videos that somebody sees, newest first.
-
-        Args:
-            principal: who asks.
-            wanted: which jobs.
-
-        Returns:
-            The jobs.
-        """
-        found = [(one.job_id, one.video_id) for one in self.uploads.all() if principal.sees(one.project)]
-        sees = {video_id: principal.sees(self.projects.project_of("video_id", video_id)) for _, video_id in found}
-        for export in self.exports.all():
-            if export.video_id not in sees:
-                sees[export.video_id] = principal.sees(self.projects.project_of("video_id", export.video_id))
-            found += [(export.job_id, export.video_id)] if sees[export.video_id] else []
-        ids = [
-            job_id
-            for job_id, video_id in found
-            if wanted.video_id in (None, video_id) and wanted.kind in (None, kind_of(job_id))
-        ]
-        jobs = [one for one in self.jobs.get(ids).values() if wanted.state in (None, one.state) and one.video_id]
-        return sorted(jobs, key=place_of_job, reverse=True)
-
-    def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
-        stored = self.stored_videos.get(video_id) if video_id in ids else None
-        media = self._file_of(upload) if upload else self._registered_file(stored)
-        damaged = self.damaged_videos.find().get(video_id) if video_id in ids else None
-        project = self.projects.project_of("video_id", video_id)
-        covariates = self.stored_videos.covariates(video_id) if video_id in ids else {}
-        analysed = video_id in ids and not damaged
-        return VideoState(video_id, upload, job, stored, analysed, media, project, damaged, covariates)
-
-    def _file_of(self, upload: Upload) -> Path | None:
-        """The file of an upload; of a registered video, only while it lies where it may be shown from."""
-        path = self.uploads.path(upload)
-        return path if upload.registered is None else allowed_path(path, self.config.media_dirs)
-
-    def _registered_file(self, stored: StoredVideo | None) -> Path | None:
-        """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
-
-        A store may come from elsewhere: without the list of folders its records could name any file of the machine.
-        """
-        if stored is None or not self.config.media_dirs:
-            return None
-        try:
-            path = stored.path.resolve(strict=True)
-            allowed = any(path.is_relative_to(folder.resolve()) for folder in self.config.media_dirs)
-            same = path.is_file() and path.stat().st_size == stored.file_bytes and os.access(path, os.R_OK)
-        except (OSError, RuntimeError):
-            return None
-        return path if allowed and same else None
-
-    def video(self, video_id: str) -> VideoState:
-        """Get one video.
-
-        Args:
-            video_id: id of the video.
-
-        Returns:
-            Its upload, job and state.
-
-        Raises:
-            HTTPException: 404 if there is no such video.
-        """
-        upload = self.uploads.get(video_id)
-        job = self.jobs.get([upload.job_id]).get(upload.job_id) if upload else None
-        ids = self.stored_ids()
-        if upload is None and video_id not in ids:
-            raise not_found("video", video_id)
-        return self._state(video_id, upload, job, ids)
-
     def playable_file(self, video_id: str) -> tuple[VideoState, Path]:
         """The file of a video, to be played.
 
@@ -646,7 +517,7 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video, or no copy of it that may be shown.
         """
-        state = self.video(video_id)
+        state = self.lists.video(video_id)
         if state.media is None:
             raise http_problem(
                 404,
@@ -743,7 +614,7 @@ class Service:
             HTTPException: 404 if there is no such video.
         """
         upload = self.uploads.get(video_id)
-        stored = video_id in self.stored_ids()
+        stored = video_id in self.lists.stored_ids()
         if upload is None and not stored and not self.uploads.has_folder(video_id):
             raise not_found("video", video_id)
         if stored:
@@ -758,7 +629,7 @@ class Service:
             self.timelines.forget(video_id)
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
-            if stored or video_id in self.stored_ids():
+            if stored or video_id in self.lists.stored_ids():
                 erase_video(self.config.store_dir, video_id)
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
@@ -771,10 +642,6 @@ class Service:
             self.jobs.delete(job_id)
         except Exception as error:  # noqa: BLE001 (a database without room; the record is a random id, and is logged)
             log.warning("the record of an erased job stays", job_id=job_id, error=type(error).__name__)
-
-    def stored_ids(self) -> set[str]:
-        """Ids of the videos in the store; none if there is no store yet."""
-        return set(list_videos(self.config.store_dir))
 
     @contextmanager
     def analysed_video(self, video_id: str, principal: Principal = LOCAL) -> Iterator[Store]:
@@ -790,7 +657,7 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video, 409 if it is not analysed yet or damaged.
         """
-        state = self.video(video_id)
+        state = self.lists.video(video_id)
         if state.damaged is not None:
             fix = "erase it, or analyse it again"
             raise http_problem(
@@ -862,11 +729,6 @@ class Service:
     def free_bytes(self) -> int:
         """Free space in bytes on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
-
-
-def place_of_job(job: JobRecord) -> tuple[str, ...]:
-    """Where a job stands in lists, newest first."""
-    return (job.created_at or "", job.job_id)
 
 
 def _not_failed(job: JobRecord) -> HTTPException:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch._dynamo.exc import BackendCompilerFailed
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
@@ -125,6 +124,8 @@ def load_torch_detector(path: StrPath, *, device: str | None = None, compiled: b
 
 def _warm_up(detector: TorchDetector) -> None:
     """Compile now rather than at the first frames: that it works, and the minute it takes, are known at the start."""
+    from torch._dynamo.exc import BackendCompilerFailed  # here: its import takes two seconds, and few compile
+
     config = detector.info.model
     image = np.zeros((config.min_size, config.min_size * 4 // 3, 3), dtype=np.uint8)
     try:

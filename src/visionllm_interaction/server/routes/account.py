@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["access"
 def get_me(request: Request) -> KeyRights:
     """Name, role and projects of the key."""
     principal = known_principal(request)
-    projects = {state.project for state in context_of(request).service.videos(principal)}
+    projects = {state.project for state in context_of(request).service.lists.videos(principal)}
     return KeyRights(
         name=principal.name,
         role=principal.role,

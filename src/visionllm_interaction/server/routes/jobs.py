@@ -16,9 +16,9 @@ from visionllm_interaction.server.jobs.queue import Kind, State
 from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.list_pages import Cursor, Limit, page_of
+from visionllm_interaction.server.results.video_lists import JobFilter, place_of_job
 from visionllm_interaction.server.routes.videos import LOOK, VideoId, job_response
 from visionllm_interaction.server.schemas import JobList, VideoJob
-from visionllm_interaction.server.service import JobFilter, place_of_job
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["jobs"], route_class=IdempotentRoute)
@@ -43,7 +43,7 @@ def list_jobs(
 ) -> JobList:
     """Analyses and exports of the projects that the key sees, newest first."""
     service, wanted = context_of(request).service, JobFilter(status, kind, video_id)
-    jobs = service.job_list(known_principal(request), wanted)
+    jobs = service.lists.jobs_of(known_principal(request), wanted)
     found = page_of(jobs, place_of_job, cursor=cursor, limit=limit, newest_first=True)
     return JobList(jobs=[VideoJob.of(one) for one in found.entries], next=found.next)
 
@@ -70,7 +70,7 @@ def stream_jobs(
     wanted = JobFilter(status, kind, video_id)
 
     def look() -> Snapshot:
-        return {one.job_id: VideoJob.of(one).model_dump_json() for one in service.job_list(principal, wanted)}
+        return {one.job_id: VideoJob.of(one).model_dump_json() for one in service.lists.jobs_of(principal, wanted)}
 
     return stream_changes(request, look, event="job", is_over=lambda _: False, is_told_first=_is_open, seconds=seconds)
 

@@ -25,6 +25,7 @@ from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.list_pages import Cursor, Limit
+from visionllm_interaction.server.results.video_lists import VideoFilter
 from visionllm_interaction.server.results.video_results import read_detections
 from visionllm_interaction.server.schemas import (
     DetectionColumns,
@@ -38,7 +39,7 @@ from visionllm_interaction.server.schemas import (
     VideoPatch,
     VideoTimeline,
 )
-from visionllm_interaction.server.service import AcceptedUpload, Service, VideoFilter
+from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], route_class=IdempotentRoute)
@@ -172,14 +173,14 @@ def list_videos(
 ) -> VideoList:
     """Uploads, newest first, then the other videos of the store, of the projects that the key sees."""
     principal = known_principal(request)
-    found = context_of(request).service.video_page(principal, VideoFilter(project, name), cursor=cursor, limit=limit)
+    found = context_of(request).service.lists.page(principal, VideoFilter(project, name), cursor=cursor, limit=limit)
     return VideoList(videos=[Video.of(state) for state in found.entries], next=found.next)
 
 
 @router.get("/videos/{video_id}", tags=["videos"], summary="One video", responses=problems(404), dependencies=[LOOK])
 def get_video(request: Request, video_id: VideoId) -> Video:
     """The video and its job."""
-    return Video.of(context_of(request).service.video(video_id))
+    return Video.of(context_of(request).service.lists.video(video_id))
 
 
 @router.patch(
@@ -192,13 +193,13 @@ def get_video(request: Request, video_id: VideoId) -> Video:
 def patch_video(request: Request, video_id: VideoId, body: VideoPatch) -> Video:
     """Its project, and covariates such as child, age and day; covariates are of analysed videos."""
     service, principal = context_of(request).service, known_principal(request)
-    service.video(video_id)
+    service.lists.video(video_id)
     project = service.projects.project_for(body.project, principal) if body.project is not None else None
     if body.covariates():
         service.describe_video(video_id, body.covariates())
     if project is not None:
         service.move_to_project(video_id, project)
-    return Video.of(service.video(video_id))
+    return Video.of(service.lists.video(video_id))
 
 
 @router.delete(
