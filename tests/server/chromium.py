@@ -70,9 +70,16 @@ def _note(page: Any, message: Any) -> None:
 
 def until(page: Any, expression: str, argument: Any = None) -> Any:
     """Evaluate until something true comes. Playwright's own waiting needs ``eval``, which the page's policy forbids."""
+    from playwright.sync_api import Error
+
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        found = page.evaluate(expression, argument)
+        try:
+            found = page.evaluate(expression, argument)
+        except Error as error:  # the page goes to another address just now
+            if "context was destroyed" not in str(error):
+                raise
+            found = None
         if found:
             return found
         time.sleep(0.05)

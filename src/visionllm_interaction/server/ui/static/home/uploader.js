@@ -123,7 +123,7 @@ function Item({ item, again, remove }) {
 
 function stateOfUpload({ state, share, size, from, waiting, problem }) {
   const percent = `${Math.floor(share * 100)} % of ${megabytes(size)}`;
-  const resumed = from > 0 ? `, went on from ${megabytes(from)}` : "";
+  const resumed = from > 0 ? `, went on from ${Math.floor((100 * from) / size)} %` : "";
   if (state === "failed") return problem.words || problem.message;
   if (state === "paused") return `paused at ${percent}`;
   if (state === "sending" && waiting) return "the connection was lost; trying again …";

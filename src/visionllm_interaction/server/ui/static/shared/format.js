@@ -27,6 +27,7 @@ export function day(iso) {
 }
 
 export function megabytes(bytes) {
+  if (bytes && bytes < 1e5) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   return bytes ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : "";
 }
 
