@@ -55,8 +55,8 @@ class Registry:
         )  # fmt: skip
 
     def serving(self) -> str | None:
-        found: str | None = client(self.server.uri).get_registered_model(NAME).aliases.get("serving")
-        return found
+        found = client(self.server.uri).get_registered_model(NAME).aliases.get("serving")
+        return None if found is None else str(found)
 
     def tags(self, version: int) -> dict[str, str]:
         found = client(self.server.uri).get_model_version(NAME, str(version)).tags
