@@ -161,9 +161,12 @@ def test_no_file_and_no_name_reaches_a_real_server(tmp_path: Path, proxy: Record
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_without_the_setting_the_same_training_does_tell(tmp_path: Path, proxy: RecordingProxy) -> None:
+def test_without_the_setting_the_same_training_does_tell(
+    tmp_path: Path, proxy: RecordingProxy, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The proof that the search above can find something."""
     _train(tmp_path / CHILD, proxy, figures_only=False)
+    assert "View run" not in capfd.readouterr().out, "stdout belongs to --json"
     said = _said(proxy)
     assert CHILD in said and ".pt" in said and ".png" in said
     assert any("artifact" in request.target for request in proxy.requests)

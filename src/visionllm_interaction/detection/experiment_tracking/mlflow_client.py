@@ -136,6 +136,9 @@ def make_client(config: TrackingConfig, uri: str) -> Any:
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # it would print the address of a run that ends to stdout, where the JSON of --json is
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(config.timeout_s)))
     # the spool retries, and knows what arrived; MLflow would ask for the same run twice
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
