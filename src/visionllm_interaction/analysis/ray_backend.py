@@ -1,7 +1,8 @@
 """Analysis of many videos on a Ray cluster; a video whose worker died is analysed again by another worker.
 
 ``RAY_ADDRESS`` names the cluster. Without it, a cluster is started on this machine's loopback address for this run.
-Every node needs this package and the same paths to the videos, the detector and the store.
+Every node needs this package and the same paths to the videos, the detector and the store; a store in an object store
+needs no path, but each node the credentials for it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +64,8 @@ def analyze_on_ray(
     workers = min(workers, len(tasks))
     everywhere = replace(job, store=job.store.absolute(), detections=_absolute(job.detections))
     rows = [{"number": n, "path": str(path.absolute()), "id": id_ or ""} for n, (path, id_) in enumerate(tasks)]
-    with _cluster(cpus=workers * cpus, gpus=workers * gpus) as ray:
+    # Ray prints on stdout that a worker died, whatever its settings say; stdout is for the result of a command.
+    with redirect_stdout(sys.stderr), _cluster(cpus=workers * cpus, gpus=workers * gpus) as ray:
         found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Worker,
             fn_constructor_args=(everywhere, detector.absolute() if detector else None),
