@@ -299,7 +299,7 @@ def pan_two_hours(day: Day) -> None:
         page.mouse.down()
         page.mouse.move(place["x"] + 0.4 * place["width"], place["y"] + 120, steps=12)
         page.mouse.up()
-    person.see(f"{begin} > {before}")
+    person.see(f"{begin} !== {before}")
     person.check("two-hours")
 
 
