@@ -65,7 +65,7 @@ def _function(name: str) -> Callable[..., Any]:
         ("visionllm_interaction.video.decoding.reader:VideoReader", ["CLIP"]),
         ("visionllm_interaction.video.decoding.reader:read_frame_at", ["CLIP", 3]),
         ("visionllm_interaction.server.auth.api_keys:list_keys", ["NEW.yaml"]),
-        ("visionllm_interaction.server.auth.api_keys:create_key", ["NEW.yaml", {"name": "lab"}]),
+        ("visionllm_interaction.server.auth.api_keys:create_key", ["NEW.yaml", {"name": "lab", "role": "viewer"}]),
         ("visionllm_interaction.utils.hashing:sha256_file", ["CLIP"]),
         ("visionllm_interaction.artifacts.runs:list_runs", ["NEW"]),
         ("visionllm_interaction.artifacts.runs:latest_run", ["NEW"]),

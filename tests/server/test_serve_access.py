@@ -160,7 +160,7 @@ def test_an_upload_that_would_fill_the_disk_is_refused_before_it_is_sent(
     with pytest.raises(HTTPException) as refused:
         stopped.check_capacity(600_000_000)
     assert refused.value.status_code == 507
-    assert "1000 MB free, 600 MB to upload" in str(refused.value.detail)
+    assert "1000 MB free, 600 MB to write" in str(refused.value.detail)
 
 
 def test_a_service_whose_disk_is_full_is_not_ready(stopped: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def running(config: ServeConfig, key: str) -> Iterator[TestClient]:
 def test_two_that_start_at_once_make_the_tables_one_after_the_other(tmp_path: Path) -> None:
     """On PostgreSQL each would wait for a lock of the other, and one of them would not start."""
     config = ServeConfig(data_dir=tmp_path, page=False)
-    key = create_key(config.keys_path, name="test")
+    key = create_key(config.keys_path, name="test", role="admin")
     begun, ended = threading.Event(), threading.Event()
 
     def start() -> None:
@@ -60,7 +60,7 @@ def test_a_video_waits_for_a_worker_and_the_queue_says_how_long(
     tmp_path: Path, tiny_checkpoint: Path, tiny_video: Path
 ) -> None:
     accepting = ServeConfig(data_dir=tmp_path, detector=tiny_checkpoint, device="cpu", page=False, job_workers=0)
-    key = create_key(accepting.keys_path, name="test")
+    key = create_key(accepting.keys_path, name="test", role="admin")
     with running(accepting, key) as client:
         assert metric(client, "visionllm_queue_age_seconds") == 0
         sent = client.post("/v1/videos", files={"file": ("a.mp4", tiny_video.read_bytes())}, data={"sample_fps": "5"})

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from visionllm_interaction.errors import CheckpointError, ServiceError, UsageError
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 if TYPE_CHECKING:
     import httpx
@@ -115,7 +114,7 @@ def _named_by(server: httpx.Client, name: str, alias: str, registry: str) -> Ser
 def _fetch(server: httpx.Client, name: str, served: ServedVersion, path: Path) -> None:
     where = {"name": name, "version": served.version}
     about = server.get("/model-versions/get-artifact", params={**where, "path": "MLmodel"}).raise_for_status()
-    inside = yaml.safe_load(about.text)["flavors"]["python_function"]["data"]
+    inside = load_yaml(about.text)["flavors"]["python_function"]["data"]
     with publish_file(path) as partial, partial.open("wb") as stream:
         digest = hashlib.sha256()
         with server.stream("GET", "/model-versions/get-artifact", params={**where, "path": inside}) as reply:
