@@ -233,7 +233,7 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
     ("From when on can one see the ball?", draft("last_seen"), "first_seen would"),
     ("When had the ball gone missing for good?", draft("first_seen"), "last_seen would"),
     ("When was the ball first gone somewhere?", draft("last_seen"), "does not answer"),
-    ("When did the ball come back?", draft("first_seen"), "single occurrences"),
+    ("When did the ball somehow come back?", draft("first_seen"), "single occurrences"),
     ("How many balls are there?", draft("bout_count", predicate="visible"), "instance_count would"),
     ("How long was the ball visible?", draft("longest_bout", predicate="visible"), "visible_duration would"),
     ("What is the longest time that one sees the ball?", draft("visible_duration"), "longest_bout would"),

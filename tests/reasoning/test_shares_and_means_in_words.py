@@ -80,7 +80,7 @@ READ: tuple[tuple[str, str, str], ...] = (
     (
         "Hvor lang tid gikk det fra den voksne forlot rommet til hun kom tilbake?",
         "value",
-        "median(latency(leaves(caregiver) -> enters(caregiver)))",
+        "median(latency(leaves(caregiver) -> (enters(caregiver) & since(first(leaves(caregiver))))))",
     ),
     (
         "How many seconds did the child spend within reach of the caregiver without touching her?",
@@ -105,6 +105,9 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "count(hands_over(child, caregiver, thing) & padded(hands_over(person, child, thing), 0s, 10s))",
     ),
+    # who comes back was there before: a first entry is no return
+    ("When did the caregiver come back?", "value", "first_time((enters(caregiver) & since(first(leaves(caregiver)))))"),
+    ("How often did the child return?", "value", "count((enters(child) & since(first(leaves(child)))))"),
 )
 
 

@@ -237,7 +237,7 @@ def _of_one(relation: RelationWord, named: Sequence[Participant], around: Surrou
     if len(values) != 1:
         raise NotUnderstood(" ".join(values))
     if relation.relation in _PRESENCE and not is_person(values[0]):
-        return Holds(VISIBLE, (values[0],), _PRESENCE[relation.relation])
+        return Holds(VISIBLE, (values[0],), _PRESENCE[relation.relation], is_again=relation.is_again)
     if values[0] == "both" and relation.relation == VISIBLE:
         return Holds(VISIBLE, _pair(around))
     return _for_each(relation, values[0], (), around)
@@ -376,7 +376,7 @@ def _for_each(relation: RelationWord, who: str, rest: tuple[str, ...], around: S
 def _holds(relation: RelationWord, names: tuple[str, ...]) -> Holds:
     if len(set(names)) < len(names) and relation.relation in (*SYMMETRIC, VISIBLE):
         raise NotUnderstood(" ".join(names))
-    return Holds(relation.relation, names, relation.edge)
+    return Holds(relation.relation, names, relation.edge, is_again=relation.is_again)
 
 
 def _pair(around: Surroundings) -> tuple[str, str]:

@@ -46,6 +46,7 @@ class RelationWord:
         edge: whether the begin or end of the relation is meant.
         negated: whether its absence is meant.
         is_reversed: whether the giver is the one who is marked with *from*.
+        is_again: whether only those count that come after the first leaving: *came back*.
     """
 
     lemmas: frozenset[str]
@@ -54,6 +55,7 @@ class RelationWord:
     edge: Literal["start", "end"] | None = None
     negated: bool = False
     is_reversed: bool = False
+    is_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def load_relations() -> tuple[RelationWord, ...]:
             row.get("edge"),
             bool(row.get("negated", False)),
             bool(row.get("reversed", False)),
+            bool(row.get("again", False)),
         )
         for row in _read("relations.yaml")
     ]

@@ -34,6 +34,7 @@ class Holds:
         edge: the begin or end of it is meant.
         negated: its absence is meant.
         occurrence: the first (1), second …, or last (−1) one is meant; None: all.
+        is_again: only those after the first leaving are meant: who comes back was gone before.
     """
 
     relation: str
@@ -41,6 +42,7 @@ class Holds:
     edge: Edge | None = None
     negated: bool = False
     occurrence: int | None = None
+    is_again: bool = False
 
     @property
     def is_moment(self) -> bool:
@@ -225,9 +227,20 @@ def stream_text(stream: Stream) -> str:
     if stream.edge or stream.occurrence:
         call = bouts_text(call) if stream.relation not in EVENTS else call
     call = _edge(call, stream.edge, is_visible=stream.relation == VISIBLE)
+    if stream.is_again:
+        call = _again(call, stream)
     if stream.occurrence:
         call = _occurrence(call, stream.occurrence)
     return _negated(call, stream.negated)
+
+
+def _again(call: str, stream: Holds) -> str:
+    """What comes after the first leaving; things have no *leaving*, they go out of view."""
+    if stream.relation == VISIBLE:
+        gone = stream_text(Holds(VISIBLE, stream.names, "end", occurrence=1))
+    else:
+        gone = stream_text(Holds("leaves", stream.names, occurrence=1))
+    return f"({call} & since({gone}))"
 
 
 def _alone(name: str) -> str:
