@@ -105,6 +105,8 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "count(hands_over(child, caregiver, thing) & padded(hands_over(person, child, thing), 0s, 10s))",
     ),
+    ("Until what time can the cup be seen?", "value", "last_seen(cup)"),
+    ("Til når holdt barnet ballen?", "value", "last_time(merged(holding(child, ball), 0.5s))"),
     # who comes back was there before: a first entry is no return
     ("When did the caregiver come back?", "value", "first_time((enters(caregiver) & since(first(leaves(caregiver)))))"),
     ("How often did the child return?", "value", "count((enters(child) & since(first(leaves(child)))))"),
@@ -144,6 +146,11 @@ class TestValues:
         assert _said(answer) == [(6.0, "s"), (10.0, "s"), (2.0, "s")]
         assert answer.claims[0].text.startswith("On average over 2 of 2 videos, the ball was in view for 6 s")
         assert len(answer.claims[0].evidence) == 2
+
+    def test_until_when_is_said_in_words(self, two_videos: Path) -> None:
+        answer = ask("Until when can the ball be seen?", two_videos)
+        assert "the ball was last seen at 11.9 s" in str(answer)
+        assert "`" not in str(answer)
 
     def test_a_ratio_says_both_numbers(self, two_videos: Path) -> None:
         """Held for 4.2 s, and in contact with the ball for 1.9 s."""

@@ -20,6 +20,7 @@ from visionllm_interaction.reasoning.wording.expression_words import NoWords, Wo
 _LENGTHS = frozenset({"mean", "median", "longest", "shortest", "sd"})
 _STATISTICS = frozenset({"mean", "median", "min", "max"})
 _TIMES = frozenset({"first_time", "last_time"})
+_SEEN = frozenset({"first_seen", "last_seen"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
         return words.say(
             "objects_handled", a=words.name(node.arguments[0].base), v=words.number(float(value.value or 0))
         )
+    if node.function in _SEEN and isinstance(node.arguments[0], NameTerm):
+        if value.value is None:
+            return stream_words(Call("visible", node.arguments), words).never
+        return words.say(node.function, a=words.name(node.arguments[0].base), v=value_words(value, words))
     if node.function == "prob":
         return _prob(node, value, words)
     if node.function in _TIMES:
