@@ -30,6 +30,7 @@ _OF_OBJECTS = frozenset({HOLDING, "picks_up", "puts_down"})
 _OF_ONE = frozenset({VISIBLE, "enters", "leaves", ALONE, "speaks"})
 _PRESENCE: Mapping[str, Edge] = {"enters": "start", "leaves": "end"}
 """Events of people; an object comes into view and goes out of it."""
+_ANYBODY = frozenset({ANY_PERSON, ANY_OBJECT, "either", "nobody"})
 _FREE_MARKS = frozenset({"by", "of", "with", "to", "at", "i", "between"})
 """Prepositions that may stand before a name without changing what the relation is."""
 _GROUPS = frozenset({"both", "one_of"})
@@ -236,7 +237,11 @@ def _of_one(relation: RelationWord, named: Sequence[Participant], around: Surrou
         return Holds(VISIBLE, (values[0], values[1]))
     if len(values) != 1:
         raise NotUnderstood(" ".join(values))
+    if relation.is_again and values[0] in _ANYBODY:  # another one who came in did not come back
+        raise NotUnderstood(values[0])
     if relation.relation in _PRESENCE and not is_person(values[0]):
+        if relation.is_of_people:
+            raise NotUnderstood(values[0])
         return Holds(VISIBLE, (values[0],), _PRESENCE[relation.relation], is_again=relation.is_again)
     if values[0] == "both" and relation.relation == VISIBLE:
         return Holds(VISIBLE, _pair(around))

@@ -47,6 +47,7 @@ class RelationWord:
         negated: whether its absence is meant.
         is_reversed: whether the giver is the one who is marked with *from*.
         is_again: whether only those count that come after the first leaving: *came back*.
+        is_of_people: whether it is said of people only.
     """
 
     lemmas: frozenset[str]
@@ -56,6 +57,7 @@ class RelationWord:
     negated: bool = False
     is_reversed: bool = False
     is_again: bool = False
+    is_of_people: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def load_relations() -> tuple[RelationWord, ...]:
             bool(row.get("negated", False)),
             bool(row.get("reversed", False)),
             bool(row.get("again", False)),
+            bool(row.get("people", False)),
         )
         for row in _read("relations.yaml")
     ]
