@@ -11,26 +11,10 @@ from PIL import Image
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, TrainingCategory, TrainingManifest
-from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training.config import TrainConfig
 
 CATEGORIES = ((3, "red"), (8, "blue"))
 WIDTH, HEIGHT = 80, 60
-MODEL: dict[str, Any] = {
-    "architecture": "fasterrcnn_resnet18_fpn",
-    "weights": "none",
-    "min_size": 64,
-    "max_size": 96,
-    "fpn_channels": 16,
-    "fpn_strides": (8, 16),
-    "fpn_extra_level": False,
-    "anchor_sizes": ((12,), (24,)),
-    "proposals_train": (50, 50),
-    "proposals_test": (50, 50),
-    "rpn_samples": 32,
-    "box_samples": 16,
-    "box_head_width": 32,
-}
 TRAIN: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 4,
@@ -39,10 +23,6 @@ TRAIN: dict[str, Any] = {
     "device": "cpu",
     "precision": "float32",
 }
-
-
-def tiny_model(**changes: Any) -> ModelConfig:
-    return ModelConfig.model_validate({**MODEL, **changes})
 
 
 def tiny_train(**changes: Any) -> TrainConfig:

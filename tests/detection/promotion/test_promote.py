@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from mlflow_server import PASSWORD, USER, Server, client
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
@@ -87,7 +88,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def _train(registry: Registry, name: str, *, epochs: int, lr: float) -> Path:
     out = registry.manifest.parents[1] / "model_trainer"
     stage.run(
-        model=tiny_model(), train=tiny_train(epochs=epochs, lr=lr), tracking=registry.tracking,
+        model=tiny(), train=tiny_train(epochs=epochs, lr=lr), tracking=registry.tracking,
         training_manifest=registry.manifest, out=out,
     )  # fmt: skip
     kept = out.rename(out.with_name(name))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from mlflow_server import PASSWORD, USER, Server, all_runs, curve
 from recording_proxy import RecordingProxy, recording_proxy
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.experiment_tracking.figures_only import (
     FiguresOnlyClient,
@@ -128,7 +129,7 @@ def _train(root: Path, proxy: RecordingProxy, *, figures_only: bool) -> None:
          "password_env": "LAB_PASSWORD", "figures_only": figures_only}
     )  # fmt: skip
     stage.run(
-        model=tiny_model(),
+        model=tiny(),
         train=tiny_train(epochs=2),
         tracking=config,
         training_manifest=run / "data_transformation" / "training_manifest.yaml",

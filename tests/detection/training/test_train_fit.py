@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.models import load_checkpoint
 from visionllm_interaction.detection.training.callbacks import RampedWeightAveraging, Row
@@ -25,9 +26,7 @@ def data(tmp_path: Path) -> TrainingData:
 
 def go(folder: Path, data: TrainingData, *, recipe: str = "a", on_epoch: Any = None, **changes: Any) -> FitResult:
     folder.mkdir(exist_ok=True)
-    return fit(
-        model=tiny_model(), train=tiny_train(**changes), data=data, folder=folder, recipe=recipe, on_epoch=on_epoch
-    )
+    return fit(model=tiny(), train=tiny_train(**changes), data=data, folder=folder, recipe=recipe, on_epoch=on_epoch)
 
 
 def weights(folder: Path, name: str = "fasterrcnn_last.pt") -> dict[str, torch.Tensor]:
@@ -94,7 +93,7 @@ def test_checkpoints_say_what_they_are(tmp_path: Path, data: TrainingData) -> No
     _, last = load_checkpoint(tmp_path / "a" / "fasterrcnn_last.pt")
     assert last.epoch == 3 and best.epoch == result.best.epoch
     assert best.metrics["AP"] == max(row["AP"] for row in result.rows)
-    assert best.categories.names == ("red", "blue") and best.model == tiny_model()
+    assert best.categories.names == ("red", "blue") and best.model == tiny()
     with (tmp_path / "a" / "metrics.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3]

@@ -14,7 +14,8 @@ from mlflow_server import PASSWORD, USER, Server, all_runs, client, files
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.experiment_tracking.mlflow_client import REFUSED_TAG, deliver
 from visionllm_interaction.detection.experiment_tracking.pyfunc_model import _load_pyfunc
@@ -32,7 +33,7 @@ NAME = "visionllm-detector"
 
 def train(manifest: Path, config: TrackingConfig) -> Path:
     out = manifest.parents[1] / "model_trainer"
-    stage.run(model=tiny_model(), train=tiny_train(epochs=2), tracking=config, training_manifest=manifest, out=out)
+    stage.run(model=tiny(), train=tiny_train(epochs=2), tracking=config, training_manifest=manifest, out=out)
     return out
 
 

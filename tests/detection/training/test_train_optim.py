@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_training import tiny_model, tiny_train
+from tiny_model import tiny
+from tiny_training import tiny_train
 from torch import nn
 
 from visionllm_interaction.detection.models import build_model
@@ -54,7 +55,7 @@ def test_milestones_increase_within_the_training(milestones: tuple[float, ...]) 
 
 
 def test_vectors_are_not_decayed_and_frozen_tensors_not_touched() -> None:
-    model = build_model(tiny_model(trainable_layers=1), num_classes=3)
+    model = build_model(tiny(trainable_layers=1), num_classes=3)
     groups = build_optimizer(model, tiny_train(weight_decay=0.1)).param_groups
     assert [(g["weight_decay"], {p.ndim > 1 for p in g["params"]}) for g in groups] == [(0.1, {True}), (0.0, {False})]
     listed = {id(p) for g in groups for p in g["params"]}

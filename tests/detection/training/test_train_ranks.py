@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
 from visionllm_interaction.detection.training.data.samplers import EpochPlan, EpochSampler
@@ -33,7 +34,7 @@ def go(manifest: Path, folder: Path) -> None:
     settings = tiny_train(batch_size=4, epochs=3, seed=0)
     data = read_training_data(manifest, settings)
     # each process has its own batch statistics on a CPU: group normalisation has none
-    result = fit(model=tiny_model(normalization="group"), train=settings, data=data, folder=folder, recipe="a")
+    result = fit(model=tiny(normalization="group"), train=settings, data=data, folder=folder, recipe="a")
     (folder / "rows.json").write_text(json.dumps(result.rows))
 
 

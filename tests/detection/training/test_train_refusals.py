@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_training import tiny_model, write_manifest
+from tiny_model import tiny
+from tiny_training import write_manifest
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
@@ -30,8 +31,8 @@ class RunsCode:
 
 def write_checkpoint(path: Path, *names: str) -> Path:
     categories = Categories.from_pairs(enumerate(names, start=1))
-    model = build_model(tiny_model(), num_classes=len(names) + 1)
-    save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny_model(), categories))
+    model = build_model(tiny(), num_classes=len(names) + 1)
+    save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny(), categories))
     return path
 
 
@@ -69,9 +70,9 @@ def test_a_checkpoint_of_other_classes(tmp_path: Path, capsys: pytest.CaptureFix
 def test_num_classes_that_contradicts_the_data(given: int | None, refused: bool) -> None:
     categories = Categories.from_pairs([(3, "red"), (8, "blue")])
     if not refused:
-        build_pretrained(tiny_model(num_classes=given), categories=categories)
+        build_pretrained(tiny(num_classes=given), categories=categories)
         return
     with pytest.raises(InputDataError, match="contradicts the data") as caught:
-        build_pretrained(tiny_model(num_classes=given), categories=categories)
+        build_pretrained(tiny(num_classes=given), categories=categories)
     assert caught.value.exit_code == 3
     assert caught.value.expected == "3: the background and red, blue"

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models import CheckpointInfo, build_model, load_checkpoint, save_checkpoint
@@ -34,7 +35,7 @@ def go(folder: Path, manifest: Path, seed: int, **changes: Any) -> FitResult:
     folder.mkdir(exist_ok=True)
     settings = tiny_train(**{"epochs": EPOCHS, "batch_size": 2, "seed": seed, "ema_decay": 0.9, **changes})
     data = read_training_data(manifest, settings)
-    return fit(model=tiny_model(), train=settings, data=data, folder=folder, recipe=str(seed))
+    return fit(model=tiny(), train=settings, data=data, folder=folder, recipe=str(seed))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -180,16 +181,16 @@ def test_two_hundred_kills_while_checkpoints_are_written(tmp_path: Path) -> None
 def kill_writers(folder: Path) -> None:
     """A forked child writes checkpoint after checkpoint until it is killed; what is there then must load."""
     torch.set_num_threads(1)
-    model = build_model(tiny_model(), num_classes=3)
+    model = build_model(tiny(), num_classes=3)
     categories = Categories.from_pairs([(3, "red"), (8, "blue")])
     path = folder / "fasterrcnn_best.pt"
-    save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny_model(), categories, epoch=0))
+    save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny(), categories, epoch=0))
     rng, seen = random.Random(0), set()
     for _ in range(200):
         child = os.fork()
         if child == 0:
             for epoch in range(1, 10_000):
-                save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny_model(), categories, epoch=epoch))
+                save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny(), categories, epoch=epoch))
         threading_free_wait(rng.uniform(0.0, 0.25))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

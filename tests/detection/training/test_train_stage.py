@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.artifacts.stage_manifests import TrainingReport
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
@@ -23,7 +24,7 @@ from visionllm_interaction.utils.hashing import sha256_file, sha256_tree
 
 def train(manifest: Path) -> TrainingReport:
     return stage.run(
-        model=tiny_model(),
+        model=tiny(),
         train=tiny_train(epochs=2),
         tracking=TrackingConfig(kind="none"),
         training_manifest=manifest,

@@ -13,7 +13,8 @@ import optuna
 import pytest
 import yaml
 from mlflow_server import PASSWORD, USER, Server, all_runs, client, curve, files
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.experiment_tracking.mlflow_client import deliver
 from visionllm_interaction.detection.experiment_tracking.mlflow_runs import PARENT_TAG, SPOOL_TAG, STUDY_TAG, TRIAL_TAG
@@ -44,7 +45,7 @@ def study(manifest: Path, config: TrackingConfig, **changes: Any) -> dict[str, A
     out = manifest.parents[1] / "tuning"
     return tune.run_study(
         tune=settings,
-        model=tiny_model(),
+        model=tiny(),
         train=tiny_train(epochs=2),
         tracking=config,
         training_manifest=manifest,

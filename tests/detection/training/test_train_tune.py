@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.training.config import SearchRange, TrackingConfig, TuneConfig
 from visionllm_interaction.detection.tuning.runner import _Setup, apply_values, run_study
@@ -20,7 +21,7 @@ def study(manifest: Path, **changes: Any) -> dict[str, Any]:
     tune = TuneConfig.model_validate({"space": SPACE, "epochs": 1, **changes})
     return run_study(
         tune=tune,
-        model=tiny_model(),
+        model=tiny(),
         train=tiny_train(epochs=2),
         tracking=TrackingConfig(kind="none"),
         training_manifest=manifest,
@@ -55,7 +56,7 @@ def test_unknown_keys_are_named_with_the_nearest(tmp_path: Path) -> None:
 
 
 def test_values_are_checked_as_in_a_file() -> None:
-    base = _Setup(model=tiny_model(), train=tiny_train())
+    base = _Setup(model=tiny(), train=tiny_train())
     assert apply_values(base, {"train.lr": 0.5, "model.box_samples": 64}).model.box_samples == 64
     with pytest.raises(ConfigError, match=r"train.batch_size"):
         apply_values(base, {"train.batch_size": 0})

@@ -15,7 +15,8 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from tiny_training import tiny_model, tiny_train, write_manifest
+from tiny_model import tiny
+from tiny_training import tiny_train, write_manifest
 
 from visionllm_interaction.detection.training.config import TrackingConfig, TuneConfig
 from visionllm_interaction.detection.tuning.runner import run_study
@@ -42,7 +43,7 @@ def settings(trials: int, epochs: int) -> TuneConfig:
 def work(manifest: Path, out: Path, *, trials: int, epochs: int) -> None:
     run_study(
         tune=settings(trials, epochs),
-        model=tiny_model(),
+        model=tiny(),
         train=tiny_train(),
         tracking=TrackingConfig(kind="none"),
         training_manifest=manifest,
