@@ -7,10 +7,10 @@ half-open; ``core.intervals`` says the same of one set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, running_max, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
@@ -32,8 +32,7 @@ def bout_starts(
     return np.flatnonzero(np.concatenate([[True], apart]))
 
 
-@dataclass(frozen=True, eq=False)
-class IntervalIndex:
+class IntervalIndex(Struct, frozen=True, eq=False, dict=True):
     """Sorted rows in which those that overlap a window are found quickly; intervals of a group may overlap.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.catalogue import MEASURES, expression_of
 from visionllm_interaction.measures.language.syntax_tree import NameTerm, substituted
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.reader import Store
 
 
-@dataclass(frozen=True)
-class Corrections:
+class Corrections(Struct, frozen=True, dict=True):
     """The kept corrections of a store, by what they are about.
 
     Attributes:

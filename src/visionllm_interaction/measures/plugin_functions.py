@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS

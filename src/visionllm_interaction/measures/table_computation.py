@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -33,15 +35,16 @@ if TYPE_CHECKING:
 
 MAX_DETECTIONS = 400_000
 MAX_VIDEOS = 50
-"""Most detections and videos that are in memory at once (one video always is)."""
+"""Most detections and videos that a thread has in memory at once (one video always is)."""
+THREADS = 2
+"""Batches computed at a time. Sorting and reading let go of the interpreter, the rest of the work does not."""
 _OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
 CORRECTED = ("corrected", "corrected_low", "corrected_high")
 """Columns of the corrected value beside the detected one, and of its 95 % interval."""
 Columns = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class ColumnTask:
+class ColumnTask(Struct, frozen=True):
     """One measure, with one predicate, of several subjects (and objects).
 
     Attributes:
@@ -55,8 +58,7 @@ class ColumnTask:
     pairs: Sequence[Pair]
 
 
-@dataclass
-class TidyColumns:
+class TidyColumns(Struct, dict=True):
     """The tidy table of a store as columns of numbers; texts are places in :attr:`texts`.
 
     Attributes:
@@ -93,8 +95,13 @@ class TidyColumns:
     def compute(self) -> Columns:
         """All rows, sorted by video, bin, subject, object, measure and predicate."""
         tasks = [task for task in self.tasks() if task.pairs]
-        parts = [part for ids in self._batches() for part in self._of_batch(ids, tasks)]
-        return self._sorted(parts)
+        batches = list(self._batches())
+        if len(batches) < THREADS or any(isinstance(task.measure, PluginMeasure) for task in tasks):
+            return self._sorted([part for ids in batches for part in self._of_batch(ids, tasks)])
+        _ = self.coded_people, self.corrections  # read here once, not by each thread
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="measures") as pool:
+            found = pool.map(lambda ids: list(self._of_batch(ids, tasks)), batches)
+            return self._sorted([part for parts in found for part in parts])
 
     def _batches(self) -> Iterator[list[str]]:
         batch: list[str] = []

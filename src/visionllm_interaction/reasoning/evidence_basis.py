@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from visionllm_interaction.core.evidence import Basis, Evidence, ValuesUsed, joined_basis, reads_detections
 from visionllm_interaction.measures.api import MEASURES
@@ -19,8 +20,7 @@ from visionllm_interaction.store.reader import Store
 _SAME = 1e-5
 
 
-@dataclass(frozen=True)
-class EvidenceBasis:
+class EvidenceBasis(Struct, frozen=True):
     """Which kept corrections are about which evidence of an answer.
 
     Attributes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
@@ -31,8 +33,7 @@ PlannerName = Literal["auto", "rules", "llm"]
 """``auto``: the rules, and the language model for what they cannot read."""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan, who made it, and what it cost."""
 
     plan: Plan
@@ -201,8 +202,7 @@ def execute(
     return _run_sync(_reword_async(computed, vocabulary=vocabulary, config=config))
 
 
-@dataclass(frozen=True)
-class _Computed:
+class _Computed(Struct, frozen=True):
     """An answer worded by code and what it is made of; ``verified`` is None where there are no claims to reword."""
 
     answer: Answer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS, closest_function
@@ -31,16 +32,14 @@ _EXAMPLES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a variable stands: what fits there, and the kind of code whose labels do."""
 
     fits: str
     coded: str | None
 
 
-@dataclass
-class Checked:
+class Checked(Struct):
     """What is known of an expression.
 
     Attributes:

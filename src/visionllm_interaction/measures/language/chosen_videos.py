@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from msgspec import Struct, field
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.grouped_arrays import Ints
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.sessions.sessions_as_videos import SessionStore
 
 
-@dataclass(frozen=True)
-class ChosenVideos:
+class ChosenVideos(Struct, frozen=True, dict=True):
     """The videos that an expression is about.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from visionllm_interaction.core.grouped_arrays import Floats
 from visionllm_interaction.core.intervals import TOLERANCE_S

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import Measure
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
 
 
-@dataclass(frozen=True)
-class NamedMeasure:
+class NamedMeasure(Struct, frozen=True):
     """An expression that has a name.
 
     Attributes:

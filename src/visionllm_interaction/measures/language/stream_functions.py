@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.frame_table import QUALITY_FLAGS

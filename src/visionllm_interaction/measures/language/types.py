@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from msgspec import Struct
 
 
 class Kind(Enum):
@@ -28,8 +29,7 @@ class Kind(Enum):
 STREAM = (Kind.INTERVALS, Kind.MOMENTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Struct, frozen=True):
     """The kind of a part, and the unit of its values.
 
     Attributes:
@@ -44,8 +44,7 @@ class Type:
         return f"{self.kind.value} in {self.unit}" if self.unit and self.kind is Kind.VALUE else self.kind.value
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One argument of a function.
 
     Attributes:
@@ -67,8 +66,7 @@ class Parameter:
     coded: Literal["speech", "gaze", "naming", "head_motion"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """One function of the language.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
@@ -13,8 +13,7 @@ from visionllm_interaction.measures.streams.boxes import BoxQuantity
 from visionllm_interaction.measures.streams.stream import Stream
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Struct, frozen=True, eq=False):
     """Times, one for each row of what proves them.
 
     Attributes:
@@ -26,8 +25,7 @@ class Samples:
     value: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Values:
+class Values(Struct, frozen=True, eq=False):
     """A value for each output.
 
     Attributes:
@@ -52,8 +50,7 @@ class Values:
 Evaluated = Stream | Samples | BoxQuantity
 
 
-@dataclass(frozen=True, eq=False)
-class Outputs:
+class Outputs(Struct, frozen=True, eq=False):
     """How groups make values together.
 
     Attributes:

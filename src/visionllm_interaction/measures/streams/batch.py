@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
@@ -22,8 +22,7 @@ CODED_KIND = "coded"
 """The kind of codes that say which time was coded; they are codes of no tier."""
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
+class Frames(Struct, frozen=True, eq=False, dict=True):
     """The processed frames of all videos, by video and time.
 
     Attributes:
@@ -44,8 +43,7 @@ class Frames:
         return IntervalIndex(self.video, self.begin_s, self.end_s)
 
 
-@dataclass(frozen=True, eq=False)
-class Tracks:
+class Tracks(Struct, frozen=True, eq=False, dict=True):
     """The tracks of all videos, by video.
 
     Attributes:
@@ -86,8 +84,7 @@ class Tracks:
         return np.where(known, order[at], -1)
 
 
-@dataclass(frozen=True, eq=False)
-class Relations:
+class Relations(Struct, frozen=True, eq=False):
     """Bouts of relations from both sides; ``side`` tells which of the two is the table's subject.
 
     Attributes:
@@ -110,8 +107,7 @@ class Relations:
         return np.asarray(predicate * self.n_tracks + track)
 
 
-@dataclass(frozen=True, eq=False)
-class Events:
+class Events(Struct, frozen=True, eq=False):
     """Events by kind, video and time.
 
     Attributes:
@@ -133,8 +129,7 @@ class Events:
         return np.asarray(kind * self.n_videos + video)
 
 
-@dataclass(frozen=True, eq=False)
-class Codes:
+class Codes(Struct, frozen=True, eq=False):
     """Codes of people by kind, video and time; texts are in lower case and without blanks at their ends.
 
     Attributes:
@@ -174,8 +169,7 @@ class Codes:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class TrackedBoxes:
+class TrackedBoxes(Struct, frozen=True, eq=False):
     """The detections of one video that are on a track, by frame.
 
     Attributes:
@@ -189,8 +183,7 @@ class TrackedBoxes:
     xyxy: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Postures:
+class Postures(Struct, frozen=True, eq=False):
     """Bouts of postures by posture and track.
 
     Attributes:
@@ -207,8 +200,7 @@ class Postures:
         return np.asarray(posture * self.n_tracks + track)
 
 
-@dataclass(frozen=True, eq=False)
-class Quality:
+class Quality(Struct, frozen=True, eq=False):
     """Stretches of videos and what makes them hard to see.
 
     Attributes:

@@ -6,10 +6,11 @@ Boxes are cut to the image before areas are taken. A quantity has one row per pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, ranked_rows
@@ -21,8 +22,7 @@ from visionllm_interaction.store.reader import ANY_THING
 NO_TRACK = -1
 
 
-@dataclass(frozen=True, eq=False)
-class BoxQuantity:
+class BoxQuantity(Struct, frozen=True, eq=False):
     """A number in frames, sorted by group and time.
 
     Attributes:
@@ -41,8 +41,7 @@ class BoxQuantity:
         return BoxQuantity(replace(cut, begin_s=begin_s, end_s=end_s), self.value[i])
 
 
-@dataclass(frozen=True, eq=False)
-class _Series:
+class _Series(Struct, frozen=True, eq=False):
     """The frames of one video in which a quantity has a value.
 
     Attributes:
@@ -56,8 +55,7 @@ class _Series:
     tracks: Ints
 
 
-@dataclass(frozen=True, eq=False)
-class _Boxes:
+class _Boxes(Struct, frozen=True, eq=False):
     """The detections in processed frames of one video.
 
     Attributes:
@@ -81,8 +79,7 @@ class _Boxes:
     frames: int
 
 
-@dataclass
-class BoxTable:
+class BoxTable(Struct):
     """Series of a batch, each computed once.
 
     Attributes:

@@ -7,9 +7,9 @@ only. Where a file does not say so, all processed time counts as coded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect
@@ -23,8 +23,7 @@ ANYBODY = -1
 """In place of a participant: whoever is coded."""
 
 
-@dataclass(frozen=True, eq=False)
-class KnownTime:
+class KnownTime(Struct, frozen=True, eq=False):
     """The time in which it is known whether a stream holds.
 
     Attributes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
@@ -61,8 +61,7 @@ class _VideoInputs(NamedTuple):
     people: _People
 
 
-@dataclass(frozen=True)
-class _People:
+class _People(Struct, frozen=True):
     """People of one video whose role is known, and those whose role is not.
 
     Attributes:
@@ -76,8 +75,7 @@ class _People:
     unknown_s: float
 
 
-@dataclass
-class MissingInputs:
+class MissingInputs(Struct, dict=True):
     """Which inputs the videos of a batch lack.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, ranked
@@ -13,8 +14,7 @@ from visionllm_interaction.core.grouped_intervals import IntervalIndex, bout_sta
 from visionllm_interaction.core.intervals import TOLERANCE_S
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackLists:
+class TrackLists(Struct, frozen=True, eq=False):
     """The tracks of each row, as one array and where each row's begin in it.
 
     Attributes:
@@ -69,8 +69,7 @@ class TrackLists:
         return tuple(ranked(self.ids[self.offsets[first] : self.offsets[last]])[0].tolist())
 
 
-@dataclass(frozen=True, eq=False)
-class Stream:
+class Stream(Struct, frozen=True, eq=False, dict=True):
     """Intervals or moments, sorted by group, begin and end.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, sums
@@ -18,8 +19,7 @@ ANYTHING = "anything"
 """A name for everything that was tracked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """What tracks are chosen by.
 
     Attributes:
@@ -141,8 +141,7 @@ class Scopes:
         return self._processed[-1][1]
 
 
-@dataclass(frozen=True, eq=False)
-class Processed:
+class Processed(Struct, frozen=True, eq=False):
     """The processed time of each scope.
 
     Attributes:
@@ -167,8 +166,7 @@ class Processed:
         return self.first_frame >= 0
 
 
-@dataclass(frozen=True, eq=False)
-class StreamGroups:
+class StreamGroups(Struct, frozen=True, eq=False, dict=True):
     """Scopes × bindings of variables: what a stream has rows for.
 
     Attributes:

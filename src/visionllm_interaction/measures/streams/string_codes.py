@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,17 +10,20 @@ from numpy.typing import NDArray
 
 
 class StringCodes:
-    """Words in the order in which they were first met; a word's number is its place."""
+    """Words in the order in which they were first met; a word's number is its place. Several threads may add words."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self._codes: dict[str, int] = {}
+        self._adding = threading.Lock()
 
     def code(self, word: str) -> int:
         """The number of a word, new if it was not met before."""
         if word not in self._codes:
-            self._codes[word] = len(self.words)
-            self.words.append(word)
+            with self._adding:
+                if word not in self._codes:
+                    self.words.append(word)
+                    self._codes[word] = len(self.words) - 1
         return self._codes[word]
 
     def known(self, word: str) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
+
+from msgspec import Struct
 
 from visionllm_interaction.core.evidence import Basis, Evidence, joined_basis
 from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES
@@ -36,8 +38,7 @@ _DECIMALS = 6
 _COUNTED_IN_BOUTS = frozenset({"bout_count", "longest_bout", "mean_bout", "first_onset", "last_offset"})
 
 
-@dataclass(frozen=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """One step and its evidence, one per video; ``part`` is the part of the plan it belongs to."""
 
     step: Step

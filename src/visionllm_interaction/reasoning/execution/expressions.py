@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.basis import expression_basis
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 _DECIMALS = 6
 
 
-@dataclass
-class ExpressionRunner:
+class ExpressionRunner(Struct):
     """Runs expressions on one store and numbers their evidence.
 
     Attributes:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Node, Quantity
 from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 # to load than they take to answer.
 
 
-@dataclass(frozen=True, slots=True)
-class TrackInterval:
+class TrackInterval(Struct, frozen=True):
     """An interval ``[begin_s, end_s)`` in seconds, and the tracks it comes from."""
 
     begin_s: float
@@ -36,8 +36,7 @@ class TrackInterval:
         return self.end_s - self.begin_s
 
 
-@dataclass(frozen=True, slots=True)
-class Proposition:
+class Proposition(Struct, frozen=True):
     """A predicate between names as in :class:`Atom`, or one that people code (*speaks*, *looks_at*, *names*)."""
 
     predicate: StepPredicate
@@ -45,8 +44,7 @@ class Proposition:
     object: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VideoWindow:
+class VideoWindow(Struct, frozen=True):
     """A time window in seconds of one video; None: all videos, or no limit on that side."""
 
     video_id: str | None = None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Literal
+
+from msgspec import Struct
 
 from visionllm_interaction.reasoning.language.time_expressions import UNIT
 from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
@@ -22,8 +23,7 @@ ABSENT = "absent_duration"
 """Not a measure: the processed time in which ``{a}`` is not visible."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a forms table: what is asked for, and the texts that ask for it.
 
     Without ``combine`` a text asks for one value of ``{a}`` (and ``{b}``). With it, ``{a}`` and ``{b}`` are
@@ -53,8 +53,7 @@ Words = tuple[str, ...]
 """Words of which a text must hold at least one."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True, dict=True):
     """One way to ask: a text of ``row``, compiled when it is first tried."""
 
     row: Row

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.english_single_value_forms import MACROS as WORDS_EN
@@ -34,8 +35,7 @@ _LEADING = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class ClauseLimits:
+class ClauseLimits(Struct, frozen=True):
     """What the clauses of a question say."""
 
     during: Condition | None = None
@@ -43,8 +43,7 @@ class ClauseLimits:
     before: Moment | None = None
 
 
-@dataclass(frozen=True)
-class ClauseSplit:
+class ClauseSplit(Struct, frozen=True):
     """One way to split a question into a main part and a clause."""
 
     main: str

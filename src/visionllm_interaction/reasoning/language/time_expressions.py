@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
+
+from msgspec import Struct
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 UNIT = r"(?:seconds?|secs?|sekund(?:er|ene|a|ane)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
@@ -63,16 +64,14 @@ def _time(n: int) -> str:
     return rf"(?:(?:second|sekund)\s+)?(?P<t{n}>\d+(?::\d\d){{1,2}}|\d+(?:[.,]\d+)?)\s*(?P<u{n}>{UNIT})?"
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """A time window ``[begin_s, end_s)`` in seconds; None leaves that side open."""
 
     begin_s: float | None = None
     end_s: float | None = None
 
 
-@dataclass(frozen=True)
-class _WindowForm:
+class _WindowForm(Struct, frozen=True, dict=True):
     """One way to name a window, compiled when a question with a number is asked."""
 
     text: str

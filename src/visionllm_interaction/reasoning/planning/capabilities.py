@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.api import CATALOGUE, MEASURES, Measure, Predicate
 
@@ -19,8 +20,7 @@ Total = Literal["sum", "largest", "none"]
 Inputs = Literal["none", "one", "pair", "bout"]
 
 
-@dataclass(frozen=True)
-class MeasureSignature:
+class MeasureSignature(Struct, frozen=True):
     """What a measure takes and gives.
 
     Attributes:

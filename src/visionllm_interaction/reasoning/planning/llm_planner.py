@@ -8,7 +8,8 @@ clauses, time windows and videos from the question before, and decides how the v
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from visionllm_interaction.reasoning.answers import Usage
 from visionllm_interaction.reasoning.async_bridge import run_sync

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -22,8 +23,7 @@ _EVERY = frozenset({"all", "every", "each", "both", "alle", "alt", "hver", "kvar
 Spoken = Mapping[str, str | None]
 
 
-@dataclass(frozen=True)
-class QuestionScope:
+class QuestionScope(Struct, frozen=True):
     """The video, the time window and the clauses that limit a question."""
 
     video_id: str | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.api import ANY_PERSON
@@ -52,8 +53,7 @@ begin_s, end_s: seconds, only if the question names a part of the video, else nu
 Write "each" for the side that is compared or listed, "none" for what is not needed."""
 
 
-@dataclass(frozen=True)
-class PlanExample:
+class PlanExample(Struct, frozen=True):
     """One worked example: a question, and the fields of its plan."""
 
     question: str

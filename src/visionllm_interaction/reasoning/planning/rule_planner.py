@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.english_several_value_forms import FORMS as COMPARISONS_EN
@@ -126,8 +127,7 @@ _NOT_READ = (_NO_FORM, _UNREADABLE_CLAUSE.split("'", 1)[0])
 """How reasons begin that say that a question was not understood, and not that it has no answer."""
 
 
-@dataclass(frozen=True)
-class TrimmedQuestion:
+class TrimmedQuestion(Struct, frozen=True):
     """A question from which the video, the time window and clauses have been removed, and what those say.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, NameTerm, walk

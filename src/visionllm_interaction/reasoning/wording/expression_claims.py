@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.result import QueryRow
@@ -30,8 +32,7 @@ _ANYBODY = ("person", "thing", "anything")
 _ONE = ("first", "last", "nth")
 
 
-@dataclass(frozen=True)
-class Composed:
+class Composed(Struct, frozen=True):
     """What the expressions of a plan say.
 
     Attributes:

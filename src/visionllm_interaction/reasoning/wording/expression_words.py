@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.language.syntax_tree import (
@@ -32,8 +33,7 @@ class NoWords(Exception):
     """An expression for which there are no words: it is quoted as it is written."""
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Struct, frozen=True):
     """The words of one language.
 
     Attributes:
@@ -102,8 +102,7 @@ def load_words(language: Language) -> Words:
     return Words(**load_yaml(path.read_text(encoding="utf-8"))[language])
 
 
-@dataclass(frozen=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """A stream in words.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -78,8 +79,7 @@ _FILLER = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class _ParsedSentence:
+class _ParsedSentence(Struct, frozen=True):
     """A parsed sentence: numbers with the unit after them, names, and classes of words with a meaning."""
 
     numbers: tuple[tuple[float, str], ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
@@ -23,8 +24,7 @@ _TIMES = frozenset({"first_time", "last_time"})
 _SEEN = frozenset({"first_seen", "last_seen"})
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """One value of an expression.
 
     Attributes:

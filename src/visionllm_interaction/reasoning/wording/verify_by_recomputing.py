@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.turn_limits import STANDARD
@@ -30,8 +32,7 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
 _ROUNDING = 0.5 * 10**-DECIMALS + 1e-9
 
 
-@dataclass(frozen=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """The result of verification: claims that hold, claims that do not, and the evidence that is cited."""
 
     claims: tuple[Claim, ...]
@@ -39,8 +40,7 @@ class Verified:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True)
-class _Context:
+class _Context(Struct, frozen=True):
     """What a claim is compared with; ``fresh`` is computed again, ``shown`` is what the answer would carry."""
 
     plan: Plan

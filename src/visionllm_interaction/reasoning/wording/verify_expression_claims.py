@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.config import MeasuresConfig
@@ -15,8 +15,7 @@ from visionllm_interaction.store.reader import Store
 _CHANGED = "the expression gives something else when it is computed again"
 
 
-@dataclass(frozen=True)
-class VerifiedExpressions:
+class VerifiedExpressions(Struct, frozen=True):
     """What the expressions of a plan give.
 
     Attributes:

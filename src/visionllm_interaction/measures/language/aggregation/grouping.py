@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from msgspec import Struct
 
 from visionllm_interaction.core.grouped_arrays import Ints, ranked
 from visionllm_interaction.errors import UsageError
@@ -17,8 +17,7 @@ MAX_GROUPS = 2_000_000
 """Most groups (videos × windows × names) that one expression may be computed for."""
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """A variable and its names."""
 
     variable: str
@@ -26,8 +25,7 @@ class Axis:
     pooled: bool
 
 
-@dataclass(frozen=True, eq=False)
-class GroupTable:
+class GroupTable(Struct, frozen=True, eq=False):
     """Groups and how they make values together.
 
     Attributes:

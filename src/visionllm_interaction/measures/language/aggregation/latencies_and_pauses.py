@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.values import Samples

@@ -6,10 +6,10 @@ Their definitions are those of :mod:`visionllm_interaction.measures.sequential`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, distinct, running_max

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from visionllm_interaction.core.grouped_arrays import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals

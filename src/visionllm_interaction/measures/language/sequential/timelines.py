@@ -7,10 +7,10 @@ in between that was not observed, so that nothing reaches from one into the next
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import Intervals
@@ -25,8 +25,7 @@ _BETWEEN_S = 10.0
 """Seconds between two groups on a time line."""
 
 
-@dataclass(frozen=True, eq=False)
-class OutputTimeline:
+class OutputTimeline(Struct, frozen=True, eq=False):
     """What happened in the groups of one output.
 
     Attributes:

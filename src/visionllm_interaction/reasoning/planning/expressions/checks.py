@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.language.syntax_tree import (
@@ -96,8 +97,7 @@ _FREE_NUMBERS = ((0.5, "s"), (0.1, "s"), (0.0, "s"), (0.0, "%"), (50.0, "%"), (1
 _EPS = 1e-6
 
 
-@dataclass(frozen=True)
-class ExpressionQuestion:
+class ExpressionQuestion(Struct, frozen=True, dict=True):
     """A question whose expression is checked.
 
     Attributes:

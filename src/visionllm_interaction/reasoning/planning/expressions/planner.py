@@ -7,8 +7,8 @@ parse, does not fit together or is not what the words of the question say goes b
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.errors import ExpressionError
@@ -54,8 +54,7 @@ class WrittenExpression(BaseModel):
     expression: str = Field(min_length=1, max_length=_LONGEST_REPLY)
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """A question without its video, and what is known of it."""
 
     question: ExpressionQuestion

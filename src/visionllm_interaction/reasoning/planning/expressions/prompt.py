@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.api import ANY_PERSON
@@ -45,8 +46,7 @@ _CODED_STATES = {
 _CODED_VALUES = {"speech": "; turns(x, y) answers of y to x"}
 
 
-@dataclass(frozen=True)
-class ExpressionExample:
+class ExpressionExample(Struct, frozen=True):
     """One worked example: a question and its expression."""
 
     question: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.tagging import Tag
@@ -96,8 +97,7 @@ MEANT_BY: Mapping[str, frozenset[str]] = {
 _PRONOUNS = ("it", "subject_again", "both", "either", "one_of", "nobody", "other")
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A clause of a question: its words, the names in it, and whether a pronoun stands for others."""
 
     text: str
