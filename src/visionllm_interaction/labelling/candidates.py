@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.image_decoding import read_rgb
-from visionllm_interaction.datasets.ingestion.formats.common import IMAGE_SUFFIXES
+from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
 from visionllm_interaction.interop.rendering.source_video import source_video

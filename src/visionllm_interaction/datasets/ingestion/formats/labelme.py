@@ -19,12 +19,10 @@ from PIL import Image, UnidentifiedImageError
 
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
     AnnotatedShape,
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     Points,
     box_around,
@@ -35,6 +33,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
+from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES, ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _REASONS = {
@@ -94,7 +93,9 @@ def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         left_out.append(LeftOut("annotation file", f"it is not LabelMe's JSON ({error})", where, None, faulty=True))
         return None
-    file = files.beside(path) or (files.nearest(content.imagePath) if content.imagePath else None)
+    file = files.beside(path, stated=content.imagePath or "") or (
+        files.nearest(content.imagePath) if content.imagePath else None
+    )
     stated = (content.imageWidth or 0, content.imageHeight or 0)
     size = stated if min(stated) > 0 else (upright_size(file) if file else None)
     if size is None:

@@ -17,13 +17,8 @@ from typing import Any
 
 import yaml
 
-from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
-    ImageFiles,
-    LeftOut,
-    broken,
-    read_text,
-)
+from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, read_text
+from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES, ImageFiles
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
