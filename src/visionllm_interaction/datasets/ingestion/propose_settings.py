@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from collections import Counter, defaultdict
@@ -17,7 +16,7 @@ from visionllm_interaction.datasets.ingestion.config import GroupsConfig, Ingest
 from visionllm_interaction.datasets.ingestion.formats.coco_image_names import find_images, written_name
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
-from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset, broken
+from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
@@ -141,10 +140,7 @@ def _coco(paths: Mapping[str, Path], root: Path) -> _InspectedDataset:
 
 
 def _coco_members(path: Path, names_here: Mapping[str, str]) -> list[SplitCandidate]:
-    try:
-        content = msgspec.json.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), type=_CocoFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise broken(path, error, expected="COCO's JSON") from error
+    content = decode_json(path.read_bytes(), _CocoFile, path=path, expected="COCO's JSON")
     names = {str(category.get("id")): str(category.get("name")) for category in content.categories}
     categories: dict[str, set[str]] = defaultdict(set)
     for annotation in content.annotations:

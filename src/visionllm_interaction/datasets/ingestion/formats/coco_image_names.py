@@ -17,10 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.common import broken
+from visionllm_interaction.datasets.ingestion.formats.common import broken, decode_json
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere
 
-_BOM = b"\xef\xbb\xbf"
+_EXPECTED = "COCO's JSON with images[].file_name"
 _LIST_OF_IMAGES = re.compile(rb'"images"\s*:\s*\[')
 _LIST_OF_ANNOTATIONS = re.compile(rb'"annotations"\s*:\s*\[')
 _FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -194,9 +194,10 @@ def _quick_names(annotations: Path) -> list[str]:
 def _written_names(path: Path) -> tuple[tuple[_WrittenName, ...], bool]:
     """Each image's name once, and whether images have an address only."""
     try:
-        records = msgspec.json.decode(path.read_bytes().removeprefix(_BOM), type=_ImageRecords).images
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise broken(path, error, expected="COCO's JSON with images[].file_name") from error
+        data = path.read_bytes()
+    except OSError as error:
+        raise broken(path, error, expected=_EXPECTED) from error
+    records = decode_json(data, _ImageRecords, path=path, expected=_EXPECTED).images
     found = {name.name: name for i in records if (name := _name_of(i.file_name, i.coco_url)) is not None}
     unnamed = any(not i.file_name and _name_of(i.file_name, i.coco_url) is not None for i in records)
     return tuple(found.values()), unnamed

@@ -29,7 +29,7 @@ from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
     written_name,
 )
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
-from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, broken
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
@@ -205,8 +205,12 @@ def _copied(split: CocoSplit, folder: Path) -> list[tuple[str, str]]:
 def _write_with_names(path: Path, target: Path, found: CocoImages) -> None:
     """Copy an annotation file with ``file_name`` written where an image has an address only, or another place's."""
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        begin, end = _span_of_images(data, path)
-        images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+        try:
+            begin, end = _span_of_images(data)
+            images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            target.write_bytes(msgspec.json.encode(_named_content(path, found)))
+            return
         with target.open("wb") as written:
             written.write(data[:begin])
             written.write(b"[" + b",".join(_with_name(image, found) for image in images) + b"]")
@@ -218,13 +222,20 @@ _COPY_BYTES = 1 << 24
 _LIST = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _span_of_images(data: mmap.mmap, path: Path) -> tuple[int, int]:
+def _named_content(path: Path, found: CocoImages) -> dict[str, Any]:
+    """The content of an annotation file with the names found; what is not finite becomes null, which stage 2 names."""
+    content = decode_json(path.read_bytes(), dict[str, Any], path=path, expected="COCO's JSON")
+    for image in content["images"]:
+        written = written_name(image)
+        if written is not None:
+            image["file_name"] = found.names[written]
+    return content
+
+
+def _span_of_images(data: mmap.mmap) -> tuple[int, int]:
     """Where the list of images is, brackets included."""
-    try:
-        with memoryview(data) as view, view[len(_BOM) if data[:3] == _BOM else 0 :] as text:
-            images = bytes(_LIST.decode(text)["images"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, RecursionError) as error:
-        raise broken(path, error, expected="COCO's JSON with images[]") from error
+    with memoryview(data) as view, view[len(_BOM) if data[:3] == _BOM else 0 :] as text:
+        images = bytes(_LIST.decode(text)["images"])
     begin = data.find(images)
     return begin, begin + len(images)
 
@@ -245,11 +256,7 @@ _OWN_NAME = re.compile(_VALUE + rb"\s*,|,\s*" + _VALUE + rb"(?=\s*\})|" + _VALUE
 
 
 def _divided(split: CocoSplit, folder: Path, division: Division) -> list[tuple[str, str]]:
-    content = msgspec.json.decode(split.path.read_bytes().removeprefix(_BOM))
-    for image in content["images"]:
-        written = written_name(image)
-        if written is not None:
-            image["file_name"] = split.images.names[written]
+    content = _named_content(split.path, split.images)
     names = list(dict.fromkeys(split.images.names.values()))
     val = val_names(_members(names, content), division)
     split_of_id = {

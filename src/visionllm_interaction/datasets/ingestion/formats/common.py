@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from visionllm_interaction.errors import AnnotationError
 
+_NOT_STANDARD = re.compile(rb"[\[:,\s]-?(?:NaN|Infinity)\s*[,\]}]")
+_T = TypeVar("_T")
 Points = Sequence[tuple[float, float]]
 
 
@@ -92,6 +98,35 @@ def read_text(path: Path) -> str:
     content = path.read_bytes()
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if marked else "utf-8-sig")
+
+
+def decode_json(data: bytes, type_: type[_T], *, path: Path, expected: str) -> _T:
+    """Decode JSON, also what Python and pandas write besides the standard: ``NaN`` and ``Infinity``.
+
+    Args:
+        data: the content of the file.
+        type_: what it is decoded to.
+        path: the file, for the error.
+        expected: what it should hold, for the error.
+
+    Returns:
+        The content.
+
+    Raises:
+        AnnotationError: if it is no JSON, or of another type.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except msgspec.ValidationError as error:
+        raise broken(path, error, expected=expected) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if not _NOT_STANDARD.search(data):
+            raise broken(path, error, expected=expected) from error
+    try:
+        return msgspec.convert(json.loads(data), type_)
+    except (ValueError, RecursionError) as error:
+        raise broken(path, error, expected=expected) from error
 
 
 def polygon_area_px(points: Points) -> float:

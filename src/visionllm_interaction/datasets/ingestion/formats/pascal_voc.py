@@ -66,7 +66,7 @@ def read_voc(data: DetectedDataset) -> ConvertedDataset:
     read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
     subsets = _subsets(data.root, data.files, left_out)
     repeated = _repeated(root.findtext("filename") or "" for root in read.values())
-    images, used = [], set()
+    images, used = [], {files.beside(path) for path in data.files if path not in read}
     for path, root in read.items():
         where = path.relative_to(data.root).as_posix()
         subset = subsets.get(path, "") if subsets else _folder_subset(path, data.root)
