@@ -165,3 +165,20 @@ def test_two_coco_files_of_any_name_are_named_in_the_refusal(tmp_path: Path) -> 
         ingested(root, tmp_path)
     assert "monday.json" in caught.value.found
     assert "tuesday.json" in caught.value.found
+
+
+def test_a_file_of_train_and_val_together_is_passed_over_where_each_has_its_own(tmp_path: Path) -> None:
+    root = arranged(tmp_path, LAYOUTS["MMDetection"])
+    train, val = (json.loads((root / f"annotations/{split}.json").read_text()) for split in ("train", "val"))
+    both = {
+        **train,
+        "images": train["images"] + val["images"],
+        "annotations": train["annotations"] + val["annotations"],
+    }
+    (root / "annotations/trainval.json").write_text(json.dumps(both))
+    used = ingested(root, tmp_path)
+    assert [len(read(used, split)["images"]) for split in ("train", "val")] == [6, 4]
+    for split in ("train", "val"):
+        (root / f"annotations/{split}.json").unlink()
+    alone = ingested(root, tmp_path / "alone", val_share=0.2)
+    assert [len(read(alone, split)["images"]) for split in ("train", "val")] == [8, 2]

@@ -13,6 +13,7 @@ _ADVICE = {
     "CAT-ABSENT": "if the category is rare, accept it: -o 'validation.actions={CAT-ABSENT: warn}'; or leave it out, by "
     "name, with transform.taxonomy.keep; or divide anew with transform.splits",
     "FILE-MISSING": "put the images where the annotations name them, below data.root",
+    "IMG-SIZE": "put the images there in the size they were labelled in, or scale boxes, outlines, width and height",
     "IMG-EXIF-FRAME": "if the boxes were drawn on the upright image, -o 'validation.actions={IMG-EXIF-FRAME: repair}'",
     "BOX-LOOKS-XYXY": "write the boxes as x, y, width, height",
     "BOX-LOOKS-NORMALISED": "write the boxes in pixels",

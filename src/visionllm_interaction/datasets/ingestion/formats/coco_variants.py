@@ -51,8 +51,16 @@ def coco_files_in(folder: Path) -> tuple[Path, ...]:
     for files in _candidates(folder):
         fitting = [path for path in files if is_coco(path)]
         if fitting:
-            return tuple(fitting)
+            return tuple(_without_union(fitting))
     return ()
+
+
+def _without_union(files: list[Path]) -> list[Path]:
+    """The files without the one of train and val together, if each of the two has its own."""
+    words = {split_word(path.stem) for path in files}
+    if not ("train" in words and "val" in words):
+        return files
+    return [path for path in files if not re.search(r"train[_-]?val", path.stem.casefold())]
 
 
 def coco_files_of_any_name(folder: Path) -> tuple[Path, ...]:

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.errors import InputDataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 """Of an address (``file:``, ``s3:``), or a drive (``C:``)."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 
 class ImageFiles:
@@ -153,7 +153,7 @@ class ImageFiles:
             return []
         last, folders = parts[-1], parts[:-1]
         found = self._by_base.get(last) or self._by_folded.get(_folded(last)) or []
-        if not found and PurePosixPath(last).suffix.lower() not in IMAGE_SUFFIXES:
+        if not found and PurePosixPath(last).suffix.lower() not in ENDINGS:
             found = self._by_stem.get(last, [])
         return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
 
@@ -226,7 +226,7 @@ def _folded(name: str) -> str:
 def _images_below(root: Path) -> Iterator[str]:
     for path in root.rglob("*"):
         relative = path.relative_to(root)
-        if path.suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(relative) and path.is_file():
+        if path.suffix.lower() in ENDINGS and not _is_hidden(relative) and path.is_file():
             yield relative.as_posix()
 
 

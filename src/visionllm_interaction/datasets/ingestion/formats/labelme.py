@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
@@ -33,7 +34,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
-from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES, ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _REASONS = {
@@ -112,7 +113,7 @@ def _name(file: Path | None, content: LabelMeFile, path: Path) -> str:
     if file:
         return file.name
     stated = PurePosixPath((content.imagePath or "").replace("\\", "/")).name
-    return stated if PurePosixPath(stated).suffix.lower() in IMAGE_SUFFIXES else f"{path.stem}.jpg"
+    return stated if PurePosixPath(stated).suffix.lower() in ENDINGS else f"{path.stem}.jpg"
 
 
 def _subset(path: Path, root: Path) -> str:

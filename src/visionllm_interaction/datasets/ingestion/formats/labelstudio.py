@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,
@@ -32,12 +33,14 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
-from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES, ImageFiles, path_in_address
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, path_in_address
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 Json = Mapping[str, Any]
 Region = Sequence[Json]
 """All results of one id."""
+_RATIO_TOLERANCE = 0.01
+"""Rounding of the sides of a scaled image."""
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 _REASONS = {
     "brush": "Label Studio's brush masks have an encoding of their own",
@@ -220,7 +223,7 @@ def _image_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None
     for key in ("image", "img", "image_url"):
         if isinstance(data.get(key), str):
             return str(data[key])
-    images = [text for text in _texts(data) if PurePosixPath(path_in_address(text)).suffix.lower() in IMAGE_SUFFIXES]
+    images = [text for text in _texts(data) if PurePosixPath(path_in_address(text)).suffix.lower() in ENDINGS]
     if len(images) == 1:
         return images[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
@@ -251,11 +254,23 @@ def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
 
 
 def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int, int] | None:
+    """The size of the image as it is here, where only its scale is another than when it was labelled.
+
+    Regions are in per cent, so that they hold at any scale.
+    """
+    here, then = upright_size(file) if file else None, _stated_size(regions)
+    if here is None or then is None:
+        return here or then
+    is_scaled = abs(here[0] * then[1] - here[1] * then[0]) <= _RATIO_TOLERANCE * here[0] * then[1]
+    return here if is_scaled else then
+
+
+def _stated_size(regions: Sequence[tuple[Region, Any]]) -> tuple[int, int] | None:
     for region, _ in regions:
         for result in region:
             if result.get("original_width") and result.get("original_height"):
                 return int(result["original_width"]), int(result["original_height"])
-    return upright_size(file) if file else None
+    return None
 
 
 def _is_about_image(region: Region) -> bool:

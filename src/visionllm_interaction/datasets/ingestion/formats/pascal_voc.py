@@ -21,6 +21,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import parse
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
@@ -38,7 +39,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.formats.image_files import IMAGE_SUFFIXES, ImageFiles, equal_at_end
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, equal_at_end
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
@@ -152,7 +153,7 @@ def _named_by(line: str, by_stem: Mapping[str, Sequence[Path]]) -> list[Path]:
     # Datumaro puts names with spaces in quotation marks.
     text = line[1:-1] if len(line) > 1 and line[0] == line[-1] == '"' else line
     path = PurePosixPath(text.replace("\\", "/"))
-    name = path.stem if path.name not in by_stem and path.suffix.lower() in (*IMAGE_SUFFIXES, ".xml") else path.name
+    name = path.stem if path.name not in by_stem and path.suffix.lower() in (*ENDINGS, ".xml") else path.name
     folders = path.parts[:-1]
     agreement = {file: equal_at_end(file.parts[:-1], folders) for file in by_stem.get(name, ())}
     return [file for file, equal in agreement.items() if equal == max(agreement.values())]
@@ -189,7 +190,7 @@ def _converted_image(
 
 def _name_without_file(stated: str, path: Path, repeated: frozenset[str]) -> str:
     name = PurePosixPath(stated.replace("\\", "/")).name
-    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else ".jpg"
+    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in ENDINGS else ".jpg"
     return name if name.endswith(suffix) and stated not in repeated else f"{path.stem}{suffix}"
 
 
