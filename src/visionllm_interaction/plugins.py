@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         ConvertedDataset,
         ConvertedImage,
         DetectedDataset,
-        ImageFiles,
         LeftOut,
     )
+    from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
     from visionllm_interaction.datasets.ingestion.formats.plugins import AnnotationFormatPlugin
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.detection.runtimes.plugins import DetectorPlugin
@@ -85,7 +85,7 @@ __getattr__ = lazy_attributes(
         "Detections": "core.detections",
         "Detector": "detection.runtimes.detector_interface",
         "DetectorPlugin": "detection.runtimes.plugins",
-        "ImageFiles": f"{_FORMATS}.common",
+        "ImageFiles": f"{_FORMATS}.image_files",
         "InputDataError": "errors",
         "Interval": "interop.tiers",
         "LeftOut": f"{_FORMATS}.common",

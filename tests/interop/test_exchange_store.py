@@ -124,6 +124,27 @@ def test_a_file_imported_again_replaces_what_it_brought_also_by_less(store: Path
     assert (sources.count("coded.csv"), sources.count("other.csv")) == (left, 2)
 
 
+FULL_AND_EMPTIED = {
+    "look.srt": ("1\n00:00:01,000 --> 00:00:02,000\nball\n", ("", "\ufeff\n")),
+    "look.vtt": ("WEBVTT\n\n00:01.000 --> 00:02.000\nball\n", ("WEBVTT\n\n", "")),
+    "look.csv": ("tier,participant,label,begin_s,end_s\nx,child,ball,1,2\n", ("", "tier,begin_s,end_s\n")),
+    "look.rttm": ("SPEAKER look 1 1.0 1.0 <NA> <NA> KCHI <NA> <NA>\n", ("",)),
+}
+
+
+@pytest.mark.parametrize("name", FULL_AND_EMPTIED)
+def test_a_file_emptied_to_the_last_byte_replaces_what_it_brought(store: Path, tmp_path: Path, name: str) -> None:
+    full, emptied = FULL_AND_EMPTIED[name]
+    file = tmp_path / name
+    for text in emptied:
+        file.write_text(full, encoding="utf-8")
+        assert import_codes(file, store, video_id="a").codes == 1
+        file.write_text(text, encoding="utf-8")
+        assert import_codes(file, store, video_id="a").codes == 0
+        with open_store(store) as opened:
+            assert name not in {code.source for code in opened.codes("a")}
+
+
 def test_a_file_with_several_observations_needs_a_choice(store: Path, tmp_path: Path) -> None:
     content = {
         "behaviors_conf": {},

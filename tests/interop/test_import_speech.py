@@ -212,7 +212,7 @@ def test_subtitles(tmp_path: Path, name: str, content: str) -> None:
         ("Mother", "look, a cup", 1.0, 2.1),
         ("", "ba", 2.6, 3.0),
     ]
-    (tmp_path / name).write_text("WEBVTT\n")
+    (tmp_path / name).write_text("WEBVTT\n\nno cue in it\n")
     with pytest.raises(InputDataError, match="cues"):
         read_subtitles(tmp_path / name)
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
-from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import read_dataset
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError

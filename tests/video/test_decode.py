@@ -220,6 +220,12 @@ def test_a_gigantic_header_is_refused_before_its_pixels(tmp_path: Path) -> None:
         (b"RIFF\0\0\0\0WAVEfmt ", None),  # sound in the same wrapping
         (b"GIF89a", "gif"),
         ((b"\x47" + b"\0" * 187) * 2, "mpegts"),
+        (b"\0" * 100 + (b"\x47" + b"\0" * 187) * 6, "mpegts"),  # cut in the middle of a packet
+        (b"\0" * 100 + (b"\x47" + b"\0" * 203) * 6, "mpegts"),  # with error correction behind each packet
+        (b"\0" * 100 + b"\x47" + b"\0" * 1200, None),
+        (b"\x1f\x07\x00\xbf\xf8\x78", "dv"),
+        (b"FLV\x01\x05", "flv"),
+        (bytes.fromhex("060e2b34020501010d01020101020400"), "mxf"),
         (b"#EXTM3U", None),
         (b"ffconcat version", None),
         (b"", None),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -180,6 +182,50 @@ def test_a_file_without_any_time_stamp_is_refused_for_that(tmp_path: Path) -> No
     with pytest.raises(VideoError, match="no time stamps") as caught:
         read(path)
     assert "-r RATE" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "step_s", "expected"),
+    [(0.5, 0.1, [0.2, 0.3, 0.4]), (0.2, 0.1, [0.0, 0.2 / 3, 0.4 / 3]), (0.0, 0.1, [-0.3, -0.2, -0.1])],
+)
+def test_frames_before_the_first_time_stamp_are_a_step_apart(
+    first_s: float, step_s: float, expected: list[float]
+) -> None:
+    """They were a second apart, so that a video began some seconds before itself."""
+    frames = [*[("a", None, OK)] * 3, ("b", first_s, OK)]
+    assert [time for _, time, _ in timed(iter(frames), step_s=step_s)] == pytest.approx([*expected, first_s])
+
+
+def _made_by_ffmpeg(path: Path, *options: str) -> Path:
+    scene = ("-f", "lavfi", "-i", "testsrc=s=720x576:r=25:d=0.4")
+    done = subprocess.run(["ffmpeg", "-v", "error", *scene, *options, str(path)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this ffmpeg does not write {path.suffix}")
+    return path
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tape.dv", ("-target", "pal-dv", "-aspect", "4:3", "-an")),
+        ("camera.mxf", ("-c:v", "mpeg2video", "-pix_fmt", "yuv422p", "-b:v", "20M")),
+        ("screen.flv", ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "2")),
+        ("web.flv", ("-c:v", "flv", "-b:v", "2M")),
+    ],
+)
+def test_what_cameras_and_recorders_write_besides(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+    reader, table, _ = read(_made_by_ffmpeg(tmp_path / name, *options))
+    assert reader.info.width == (768 if name == "tape.dv" else 720)
+    assert np.diff(table.timestamp_s) == pytest.approx(np.full(9, 0.04), abs=0.001)
+    assert table.processed.all()
+
+
+def test_a_transport_stream_that_was_cut_in_the_middle_of_a_packet(tmp_path: Path) -> None:
+    path = tmp_path / "cut.ts"
+    path.write_bytes(write_ts(tmp_path / "a.ts", 0.0)[100:])
+    _, table, _ = read(path)
+    assert table.processed.sum() >= 15
 
 
 def test_times_are_spread_where_they_are_missing() -> None:

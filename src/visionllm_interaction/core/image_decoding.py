@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,17 @@ from visionllm_interaction.errors import ImageError
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 """Formats that are read, recognised by content and not by extension. MPO files of phones are JPEG."""
+FORMAT_OF_ENDING: Mapping[str, str] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),  # browsers on Windows save .jfif
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".png": "PNG",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}
+"""Ending of a file's name, in lower case → the format it says."""
+ENDINGS = frozenset(FORMAT_OF_ENDING)
+"""Endings of the names of images."""
 DAMAGED: tuple[type[Exception], ...] = (
     OSError,
     SyntaxError,

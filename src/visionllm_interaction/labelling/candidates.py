@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.image_decoding import read_rgb
-from visionllm_interaction.datasets.ingestion.formats.common import IMAGE_SUFFIXES
+from visionllm_interaction.core.image_decoding import ENDINGS, read_rgb
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
 from visionllm_interaction.interop.rendering.source_video import source_video
@@ -109,7 +108,7 @@ def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, gr
         stills = tuple(
             Candidate(_flat(path.relative_to(data.folders["train"])), path, group_values(file))
             for file in data.unannotated
-            if (path := Path(file.path)).suffix.lower() in IMAGE_SUFFIXES
+            if (path := Path(file.path)).suffix.lower() in ENDINGS
         )
         pool = Pool(path, "manifest", stills=stills)
     elif (path / STORE_FILE).is_file():
@@ -135,7 +134,7 @@ def _folder(path: Path, groups_of: GroupsOf) -> Pool:
     stills = tuple(
         Candidate(_flat(file.relative_to(root)), file, groups_of(file.relative_to(root).as_posix()))
         for file in files
-        if file.suffix.lower() in IMAGE_SUFFIXES
+        if file.suffix.lower() in ENDINGS
     )
     videos = {
         file: groups_of(file.relative_to(root).as_posix()) for file in files if file.suffix.lower() in VIDEO_SUFFIXES

@@ -39,7 +39,7 @@ def take_in(root: Path, **settings: Any) -> DataManifest:
 def splits(manifest: DataManifest) -> dict[str, dict[str, Any]]:
     """Split → decoded annotation file."""
     files = sorted((Path(manifest.root) / "annotations").glob("instances_*2017.json"))
-    return {path.name[10:-9]: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    return {path.name[10:-9]: json.loads(path.read_text(encoding="utf-8-sig")) for path in files}
 
 
 def names(manifest: DataManifest) -> dict[str, list[str]]:

@@ -131,3 +131,54 @@ def test_two_files_of_one_split_are_not_guessed_between(tmp_path: Path) -> None:
     with pytest.raises(InputDataError, match="both train") as caught:
         ingested(root, tmp_path)
     assert "data.root" in (caught.value.fix or "")
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity"])
+@pytest.mark.parametrize("name", ["Roboflow", "a prefix"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_pandas_writes_for_nothing_costs_its_record_and_not_the_file(
+    tmp_path: Path, name: str, value: str, moved: bool
+) -> None:
+    root = arranged(tmp_path, LAYOUTS[name])
+    path = root / LAYOUTS[name]["train"][0]
+    content = json.loads(path.read_text())
+    if moved:
+        for image in content["images"]:
+            image["file_name"] = f"/home/ann/{image['file_name']}"
+    content["annotations"][0]["area"] = float(value)
+    path.write_text(json.dumps(content))
+    assert value in path.read_text()
+    used = ingested(root, tmp_path)
+    assert len(read(used, "train")["images"]) == len(list((used / "train2017").iterdir())) == 6
+    assert [a["bbox"] for a in read(used, "train")["annotations"]] == [a["bbox"] for a in content["annotations"]]
+
+
+@pytest.mark.parametrize("file", ["via_project_coco.json", "coco.json", "annotations/export of tuesday.json"])
+def test_a_coco_file_may_have_any_name(tmp_path: Path, file: str) -> None:
+    root = arranged(tmp_path, {"train": (file, "images")})
+    assert len(list((ingested(root, tmp_path) / "train2017").iterdir())) == 6
+
+
+def test_two_coco_files_of_any_name_are_named_in_the_refusal(tmp_path: Path) -> None:
+    root = arranged(tmp_path, {"train": ("monday.json", "images"), "val": ("tuesday.json", "images")})
+    with pytest.raises(InputDataError, match="which split") as caught:
+        ingested(root, tmp_path)
+    assert "monday.json" in caught.value.found
+    assert "tuesday.json" in caught.value.found
+
+
+def test_a_file_of_train_and_val_together_is_passed_over_where_each_has_its_own(tmp_path: Path) -> None:
+    root = arranged(tmp_path, LAYOUTS["MMDetection"])
+    train, val = (json.loads((root / f"annotations/{split}.json").read_text()) for split in ("train", "val"))
+    both = {
+        **train,
+        "images": train["images"] + val["images"],
+        "annotations": train["annotations"] + val["annotations"],
+    }
+    (root / "annotations/trainval.json").write_text(json.dumps(both))
+    used = ingested(root, tmp_path)
+    assert [len(read(used, split)["images"]) for split in ("train", "val")] == [6, 4]
+    for split in ("train", "val"):
+        (root / f"annotations/{split}.json").unlink()
+    alone = ingested(root, tmp_path / "alone", val_share=0.2)
+    assert [len(read(alone, split)["images"]) for split in ("train", "val")] == [8, 2]

@@ -115,3 +115,16 @@ def test_the_size_of_an_image_lying_on_its_side(tmp_path: Path) -> None:
     manifest = take_in(export(tmp_path / "d", task(1, "a.jpg", found)))
     (entry,) = splits(manifest)["train"]["images"]
     assert (entry["width"], entry["height"]) == (100, 200) and objects(manifest)[0][2] == (10, 20, 20, 80)
+
+
+@pytest.mark.parametrize(("size", "used"), [((100, 50), (100, 50)), ((400, 200), (400, 200)), ((100, 100), (200, 100))])
+def test_per_cent_hold_for_an_image_that_was_scaled_after_labelling(
+    tmp_path: Path, size: tuple[int, int], used: tuple[int, int]
+) -> None:
+    """Of another shape it is another image: the size as labelled stays, and stage 2 reports it."""
+    image(tmp_path / "d/frame.jpg", *size)
+    manifest = take_in(export(tmp_path / "d", task(1, "frame.jpg", region("child", 10.0))))
+    [record] = splits(manifest)["train"]["images"]
+    assert (record["width"], record["height"]) == used
+    box = (used[0] * 0.1, used[1] * 0.1, used[0] * 0.2, used[1] * 0.4)
+    assert objects(manifest) == [("frame.jpg", "child", box)]

@@ -85,6 +85,30 @@ def test_an_image_in_two_lists_is_refused(tmp_path: Path) -> None:
     assert caught.value.fix
 
 
+def test_lists_tell_images_of_one_name_in_several_folders_apart(tmp_path: Path) -> None:
+    """Datumaro writes folders into lists, and names with spaces in quotation marks."""
+    root = tmp_path / "d"
+    for name in ("rec1/0001", "rec2/0001", "rec3/my image"):
+        image(root / f"JPEGImages/{name}.jpg")
+        write(root / f"Annotations/{name}.xml", xml(f"{name}.jpg"))
+    write(root / "ImageSets/Main/train.txt", 'rec1/0001\n"rec3/my image"\n')
+    write(root / "ImageSets/Main/val.txt", "rec2/0001\n")
+    manifest = take_in(root)
+    assert names(manifest) == {"train": ["0001.jpg", "my image.jpg"], "val": ["0001.jpg"]}
+    at = {name: file.parent.name for name, file in linked(manifest).items()}
+    assert at == {"train/0001.jpg": "rec1", "train/my image.jpg": "rec3", "val/0001.jpg": "rec2"}
+    assert left_out(manifest) == {}
+
+
+def test_a_path_tells_images_of_one_name_apart(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    for folder in ("rec1", "rec2"):
+        image(root / f"images/{folder}/0001.jpg")
+    path = r"<path>C:\lab\images\rec2\0001.jpg</path>"
+    write(root / "labels/0001.xml", xml("0001.jpg").replace("<size>", f"{path}<size>"))
+    assert [file.parent.name for file in linked(take_in(root)).values()] == ["rec2"]
+
+
 WRONG = {
     "no box": "<object><name>cup</name></object>",
     "no name": f"<object>{bndbox(*CORNERS)}</object>",

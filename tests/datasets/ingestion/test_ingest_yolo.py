@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exported_data import annotations, image, left_out, names, objects, splits, take_in, write
+from PIL import Image
 
+from visionllm_interaction.core.image_decoding import FORMAT_OF_ENDING
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
 WIDTH, HEIGHT = 200, 100
@@ -274,3 +276,13 @@ def test_lists_of_names_that_differ(tmp_path: Path) -> None:
     (root / "data.yaml").unlink()
     with pytest.raises(AnnotationError, match="different names"):
         take_in(root)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".JPEG", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tiff", ".webp", ".gif"])
+def test_every_format_that_is_decoded_is_found_by_its_ending(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"d/images/a{ending}"
+    path.parent.mkdir(parents=True)
+    Image.new("RGB", (200, 100)).save(path, format=FORMAT_OF_ENDING[ending.lower()])
+    write(tmp_path / "d/labels/a.txt", "0 0.5 0.5 0.25 0.5\n")
+    write(tmp_path / "d/classes.txt", "ball\n")
+    assert objects(take_in(tmp_path / "d")) == [(path.name, "ball", (75.0, 25.0, 50.0, 50.0))]

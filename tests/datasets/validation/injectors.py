@@ -188,7 +188,7 @@ on_file("file_cut", "FILE-TRUNCATED", lambda p, i: p.write_bytes(p.read_bytes()[
 on_file("file_html", "FILE-NOT-IMAGE", lambda p, i: p.write_text("<html>404</html>"))
 on_file("file_bomb", "FILE-TOO-LARGE", lambda p, i: _bomb(p))
 on_file("file_case", "FILE-CASE", lambda p, i: i.update(file_name=i["file_name"].replace(".jpg", ".JPG")))
-on_file("file_outside", "FILE-OUTSIDE", lambda p, i: i.update(file_name="../" + i["file_name"]))
+on_file("file_outside", "FILE-OUTSIDE", lambda p, i: i.update(file_name="../elsewhere_" + i["file_name"]))
 on_file("file_format", "FILE-FORMAT", lambda p, i: _rewrite(p, lambda image: image, format="PNG"))
 on_file("file_frames", "FILE-SEVERAL-FRAMES", lambda p, i: _frames(p))
 on_file("size_wrong", "IMG-SIZE", lambda p, i: _rewrite(p, lambda image: image.reduce(2)))

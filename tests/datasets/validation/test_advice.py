@@ -16,6 +16,7 @@ from visionllm_interaction.datasets.validation.config import ValidateConfig
         ("SPLIT-MISSING", "-o data.val_share=0.2"),
         ("CAT-ABSENT", "-o 'validation.actions={CAT-ABSENT: warn}'"),
         ("IMG-EXIF-FRAME", "-o 'validation.actions={IMG-EXIF-FRAME: repair}'"),
+        ("JSON-SCHEMA", "image_id and category_id as whole numbers"),
         ("FILE-EMPTY", "visionllm faults CODE"),
     ],
 )

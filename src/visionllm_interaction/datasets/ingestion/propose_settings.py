@@ -13,15 +13,12 @@ from typing import Any
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
+from visionllm_interaction.datasets.ingestion.formats.coco_image_names import find_images, written_name
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
-from visionllm_interaction.datasets.ingestion.formats.common import (
-    ConvertedDataset,
-    DetectedDataset,
-    ImageFiles,
-    broken,
-)
+from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
 from visionllm_interaction.datasets.ingestion.layout.file_scan import exif_orientation
 from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
@@ -135,22 +132,24 @@ class _CocoFile(msgspec.Struct):
 
 
 def _coco(paths: Mapping[str, Path], root: Path) -> _InspectedDataset:
-    subsets = {subset: _coco_members(path) for subset, path in paths.items()}
-    return _InspectedDataset("coco", subsets, [root / name for name in ImageFiles(root).names])
+    files = ImageFiles(root)
+    found = {subset: find_images(path, subset, files) for subset, path in paths.items()}
+    subsets = {subset: _coco_members(path, found[subset].names) for subset, path in paths.items()}
+    notes = tuple(note for images in found.values() for note in images.notes(root))
+    return _InspectedDataset("coco", subsets, [root / name for name in files.names], notes)
 
 
-def _coco_members(path: Path) -> list[SplitCandidate]:
-    try:
-        content = msgspec.json.decode(path.read_bytes(), type=_CocoFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise broken(path, error, expected="COCO's JSON") from error
+def _coco_members(path: Path, names_here: Mapping[str, str]) -> list[SplitCandidate]:
+    content = decode_json(path.read_bytes(), _CocoFile, path=path, expected="COCO's JSON")
     names = {str(category.get("id")): str(category.get("name")) for category in content.categories}
     categories: dict[str, set[str]] = defaultdict(set)
     for annotation in content.annotations:
         number = str(annotation.get("category_id"))
         categories[str(annotation.get("image_id"))].add(names.get(number, number))
     return [
-        SplitCandidate(str(image.get("file_name") or image.get("id")), frozenset(categories[str(image.get("id"))]))
+        SplitCandidate(
+            names_here.get(written_name(image) or "", str(image.get("id"))), frozenset(categories[str(image.get("id"))])
+        )
         for image in content.images
     ]
 

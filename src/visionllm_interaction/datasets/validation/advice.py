@@ -7,10 +7,13 @@ from collections.abc import Iterable
 _ADVICE = {
     "SPLIT-MISSING": "where the data has no val of its own, add -o data.val_share=0.2 (by child or household with "
     "data.groups), or say which subset is val in data.subsets",
-    "SPLIT-EMPTY": "look at data_ingestion's source.left_out: it says what of the annotations was not carried over",
+    "JSON-SCHEMA": "write id, image_id and category_id as whole numbers without quotation marks, sizes and areas as "
+    "numbers (NaN is none): the report names field and record",
+    "SPLIT-EMPTY": "where the data was converted, data_ingestion's source.left_out says what was not carried over",
     "CAT-ABSENT": "if the category is rare, accept it: -o 'validation.actions={CAT-ABSENT: warn}'; or leave it out, by "
     "name, with transform.taxonomy.keep; or divide anew with transform.splits",
     "FILE-MISSING": "put the images where the annotations name them, below data.root",
+    "IMG-SIZE": "put the images there in the size they were labelled in, or scale boxes, outlines, width and height",
     "IMG-EXIF-FRAME": "if the boxes were drawn on the upright image, -o 'validation.actions={IMG-EXIF-FRAME: repair}'",
     "BOX-LOOKS-XYXY": "write the boxes as x, y, width, height",
     "BOX-LOOKS-NORMALISED": "write the boxes in pixels",

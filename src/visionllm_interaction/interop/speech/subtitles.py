@@ -27,12 +27,13 @@ def read_subtitles(path: StrPath) -> Timeline:
         Its timeline: a tier per speaker. Speakers are marked by ``<v NAME>``, ``[NAME]: `` or ``NAME: ``.
 
     Raises:
-        InputDataError: if it has no cue.
+        InputDataError: if it has no cue, and is not empty: a file that was emptied replaces what it brought before.
     """
     path = Path(path)
     found: dict[str, list[Interval]] = {}
     refused: list[RefusedRow] = []
-    for number, begin, end, text in _cues(read_text(path)):
+    whole = read_text(path)
+    for number, begin, end, text in _cues(whole):
         where = f"line {number}"
         try:
             span = parse_seconds(begin, decimal_comma=True), parse_seconds(end, decimal_comma=True)
@@ -41,10 +42,15 @@ def read_subtitles(path: StrPath) -> Timeline:
             continue
         who, label = _spoken(text)
         found.setdefault(who, []).append(Interval(*span, label, where))
-    if not found:
+    if not found and (refused or _says_something(whole)):
         raise import_error(path, expected="cues with times (00:00:01.000 --> 00:00:02.000)", found="none")
     tiers = (Tier(f"{who} speech".strip(), sort_intervals(i), who, kind="speech") for who, i in found.items())
     return Timeline(tuple(tiers), refused=tuple(refused))
+
+
+def _says_something(text: str) -> bool:
+    """Whether there is more than WebVTT's heading."""
+    return bool(text.strip()) and not re.fullmatch(r"WEBVTT[^\n]*\s*", text.strip())
 
 
 def _cues(text: str) -> Iterator[tuple[int, str, str, str]]:

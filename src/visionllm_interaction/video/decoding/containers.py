@@ -19,7 +19,9 @@ from visionllm_interaction.errors import VideoError
 from visionllm_interaction.utils.path_type import StrPath
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
-_HEAD_BYTES = 400
+_HEAD_BYTES = 1400
+_TS_PACKETS = 5
+"""So many packets in a row must begin with a sync byte where the file does not begin with one."""
 _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
     (b"GIF87a", "gif"),
@@ -27,12 +29,16 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x01\xba", "mpeg"),
     (b"OggS", "ogg"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (b"FLV\x01", "flv"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01", "mxf"),
+    (b"\x1f\x07\x00\x3f", "dv"),  # of 525 lines, next of 625 lines
+    (b"\x1f\x07\x00\xbf", "dv"),
 )
-FORMAT_NAMES = "MP4/MOV, Matroska/WebM, AVI, GIF, MPEG-TS, MPEG-PS, Ogg, WMV"
+FORMAT_NAMES = "MP4/MOV, Matroska/WebM, AVI, GIF, MPEG-TS, MPEG-PS, Ogg, WMV, DV, FLV, MXF"
 CODECS = frozenset(
     {
         *("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "vvc"),
-        *("mpeg4", "mpeg2video", "mpeg1video", "h263", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1"),
+        *("mpeg4", "mpeg2video", "mpeg1video", "h263", "flv", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1"),
         *("mjpeg", "theora", "gif", "dvvideo", "prores", "dnxhd", "cfhd", "ffv1", "huffyuv", "ffvhuff", "utvideo"),
         *("rawvideo", "v210", "png", "qtrle", "svq3", "cinepak"),
     }
@@ -113,7 +119,12 @@ def sniff_format(head: bytes) -> str | None:
     for first, step in ((0, 188), (4, 192)):
         if len(head) > first + step and head[first] == 0x47 and head[first + step] == 0x47:
             return "mpegts"
-    return None
+    return "mpegts" if any(_is_in_packets(head, size) for size in (188, 192, 204)) else None
+
+
+def _is_in_packets(head: bytes, size: int) -> bool:
+    """Whether a transport stream runs here that was cut in the middle of a packet, as recorders cut their files."""
+    return any(head[first::size][:_TS_PACKETS] == b"G" * _TS_PACKETS for first in range(size))
 
 
 @contextmanager

@@ -163,10 +163,11 @@ class FrameDemuxer:
         if ticks is not None:
             return self._clock.shift(self._seconds(ticks))
         # Frames that the decoder held back until the end come out without their count.
-        return before_s + self._step_s if self._counts and before_s is not None and self._step_s else None
+        return before_s + self.header_step_s if self._counts and before_s is not None and self.header_step_s else None
 
     @property
-    def _step_s(self) -> float:
+    def header_step_s(self) -> float:
+        """Seconds between frames by the header; 0 if it does not say."""
         rate = self._stream.average_rate
         return float(1 / rate) if rate else 0.0
 
@@ -197,11 +198,19 @@ class FrameDemuxer:
             self.reached_s = max(self.reached_s, end_s)
 
 
-def timed(frames: Iterator[tuple[Any, float | None, str]]) -> Iterator[tuple[Any, float, str]]:
+def timed(frames: Iterator[tuple[Any, float | None, str]], *, step_s: float = 0.0) -> Iterator[tuple[Any, float, str]]:
     """Assign strictly increasing times in seconds to all frames.
 
     Frames without a usable time stamp are replaced by ``None`` and a note. Their times are spaced evenly between the
-    neighbouring frames. If no frame has a time stamp, nothing is yielded.
+    neighbouring frames; those before the first time stamp are a step apart, or closer, so that the first of them is not
+    before the container's start. If no frame has a time stamp, nothing is yielded.
+
+    Args:
+        frames: (frame or ``None``, time in seconds or ``None``, note).
+        step_s: usual seconds between frames; 0 if it is not known.
+
+    Yields:
+        (frame or ``None``, time in seconds, note).
     """
     recent: deque[float] = deque(maxlen=_RECENT)
     waiting: list[str] = []
@@ -211,7 +220,7 @@ def timed(frames: Iterator[tuple[Any, float | None, str]]) -> Iterator[tuple[Any
             continue
         rises = not recent or time_s > recent[-1]
         at_s = time_s if rises else recent[-1] + _NUDGE_S * (1 + len(waiting))
-        begin_s = recent[-1] if recent else at_s - len(waiting) - 1
+        begin_s = recent[-1] if recent else _begin_before(at_s, frames=len(waiting), step_s=step_s)
         yield from _spread(waiting, begin_s, at_s)
         waiting = []
         recent.append(at_s)
@@ -222,6 +231,14 @@ def timed(frames: Iterator[tuple[Any, float | None, str]]) -> Iterator[tuple[Any
     if recent:
         end_s = recent[-1] + (typical_step_s(recent) or _NUDGE_S) * (1 + len(waiting))
         yield from _spread(waiting, recent[-1], end_s)
+
+
+def _begin_before(first_s: float, *, frames: int, step_s: float) -> float:
+    """From when on ``frames`` without a time stamp are spread before the first one with ``first_s``."""
+    begin_s = first_s - (frames + 1) * (step_s or _NUDGE_S)
+    # A little below 0, so that the first of them may lie at 0.
+    at_start = -first_s / frames if frames else begin_s
+    return max(begin_s, at_start) if first_s > 0 else begin_s
 
 
 def _spread(notes: list[str], begin_s: float, end_s: float) -> Iterator[tuple[None, float, str]]:

@@ -146,7 +146,7 @@ class _VideoDecoder:
         sound = audio_stream(self._container)
         kept = (self._stream.index, *(() if sound is None else (sound.index,)))
         self._metadata = metadata_names(self._container, kept=kept)
-        frames = timed(self._within_limits())
+        frames = timed(self._within_limits(), step_s=self._demuxer.header_step_s)
         held = []
         for item in frames:
             held.append(item)

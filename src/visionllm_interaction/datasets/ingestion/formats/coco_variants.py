@@ -15,14 +15,22 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
+    CocoImages,
+    find_images,
+    image_places,
+    says_another_place,
+    split_word,
+    written_name,
+)
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
-from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, ImageFiles, broken
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 from visionllm_interaction.errors import InputDataError
@@ -35,24 +43,7 @@ _ROBOFLOW = "_annotations.coco.json"
 _SINGLE = (_ROBOFLOW, "result.json", "annotations.json", "labels.json", "instances.json", "instances_default.json")
 _NO_BOXES = ("captions", "panoptic", "image_info", "stuff")
 """COCO's files that hold no boxes; they lie beside those that do."""
-_SPLIT_WORDS = frozenset({"train", "training", "trn", "val", "valid", "validation", "dev", "test", "testing"})
-
-
-class _ImageName(msgspec.Struct):
-    file_name: str | None = None
-    coco_url: str | None = None
-
-
-class _ImageNamesFile(msgspec.Struct):
-    images: list[_ImageName]
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What an image is called in the converted data (``file_name``), and what it may be called on disk."""
-
-    name: str
-    on_disk: tuple[str, ...]
+_BOM = b"\xef\xbb\xbf"
 
 
 def coco_files_in(folder: Path) -> tuple[Path, ...]:
@@ -60,8 +51,26 @@ def coco_files_in(folder: Path) -> tuple[Path, ...]:
     for files in _candidates(folder):
         fitting = [path for path in files if is_coco(path)]
         if fitting:
-            return tuple(fitting)
+            return tuple(_without_union(fitting))
     return ()
+
+
+def _without_union(files: list[Path]) -> list[Path]:
+    """The files without the one of train and val together, if each of the two has its own."""
+    words = {split_word(path.stem) for path in files}
+    if not ("train" in words and "val" in words):
+        return files
+    return [path for path in files if not re.search(r"train[_-]?val", path.stem.casefold())]
+
+
+def coco_files_of_any_name(folder: Path) -> tuple[Path, ...]:
+    """Annotation files whose names say nothing (``via_project_coco.json``), in ``folder`` or its ``annotations/``.
+
+    For folders in which nothing else is found: a name that tools use says more than what a file begins with.
+    """
+    found = [path for place in (folder, folder / "annotations") for path in _json_files(place) if is_coco(path)]
+    records = ((path, first_image(path) or {}) for path in found)
+    return tuple(path for path, record in records if "id" in record and written_name(record))
 
 
 def _candidates(folder: Path) -> Iterator[list[Path]]:
@@ -69,13 +78,13 @@ def _candidates(folder: Path) -> Iterator[list[Path]]:
     annotations = _json_files(folder / "annotations")
     for family in ("instances_", "lvis_", "person_keypoints_"):
         yield [path for path in annotations if path.name.startswith(family)]
-    yield [path for path in annotations if _split_word(path.stem)]
-    beside = [child for child in sorted(folder.iterdir()) if child.is_dir() and _split_word(child.name)]
+    yield [path for path in annotations if split_word(path.stem)]
+    beside = [child for child in sorted(folder.iterdir()) if child.is_dir() and split_word(child.name)]
     yield [path for child in beside if (path := child / _ROBOFLOW).is_file()]
-    for name in _SINGLE:
+    for name in (*_SINGLE, *(f"annotations/{name}" for name in _SINGLE)):
         if (folder / name).is_file():
             yield [folder / name]
-    yield [path for path in _json_files(folder) if _split_word(path.stem)]
+    yield [path for path in _json_files(folder) if split_word(path.stem)]
     yield [found for child in beside if (found := _only_coco(child))]
 
 
@@ -94,7 +103,7 @@ def _only_coco(folder: Path) -> Path | None:
 def is_coco(path: Path) -> bool:
     """Whether a file begins like COCO's JSON."""
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+        head = stream.read(_HEAD_BYTES).removeprefix(_BOM).lstrip()
     return head.startswith(b"{") and bool(_COCO_KEY.search(head))
 
 
@@ -117,78 +126,102 @@ def first_image(path: Path) -> Mapping[str, Any] | None:
 def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
     """Whether a data set with COCO's file names lacks what stage 2 relies on, and it can be made.
 
-    That is: images have an address and no name (LVIS), or a split's images lie elsewhere than in its own folder.
+    That is: images have an address and no name (LVIS), a split's images lie elsewhere than in its own folder, or names
+    are paths of another machine.
     """
     for split, path in annotations.items():
-        record = first_image(path)
-        if record is None:
+        record, folder = first_image(path), root / f"{split}2017"
+        name = written_name(record) if record else None
+        if record is None or name is None:
             continue
-        name = _name_of(record.get("file_name"), record.get("coco_url"))
-        if not record.get("file_name") and name is not None:
+        if not record.get("file_name"):
             return True
-        if name is None or (root / f"{split}2017").is_dir():
+        if folder.is_dir():
+            if says_another_place(path, folder):
+                return True
             continue
-        if any(
-            (place / on_disk).is_file() for place in _places(path, root, f"{split}2017") for on_disk in name.on_disk
-        ):
+        places = image_places(path, root, f"{split}2017")
+        if any((place / name).is_file() for place in places) or ImageFiles(root).has_near(name):
             return True
     return False
 
 
-def write_as_it_is(
-    data: DetectedDataset, folder: Path, *, subsets: Mapping[str, str], division: Division | None
-) -> list[Placement]:
+@dataclass(frozen=True, slots=True)
+class CocoSplit:
+    """A split: its annotation file and its images."""
+
+    name: str
+    path: Path
+    images: CocoImages
+
+
+def find_splits(data: DetectedDataset, *, subsets: Mapping[str, str]) -> list[CocoSplit]:
+    """Find the splits of a data set and the images of each.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+        subsets: subset name in the source → split (``train`` or ``val``).
+
+    Returns:
+        The splits, in the order of the files.
+
+    Raises:
+        AnnotationError: if a file lists no images.
+        InputDataError: if two files are of one split, a subset's split is unknown, or several images fit a name.
+    """
+    files = ImageFiles(data.root)
+    found = _by_split(data, subsets)
+    return [CocoSplit(split, path, find_images(path, subset, files)) for split, (path, subset) in found.items()]
+
+
+def write_as_it_is(splits: Sequence[CocoSplit], folder: Path, *, division: Division | None) -> list[Placement]:
     """Copy the annotation files below ``folder``/annotations.
 
     If there is no val and ``division`` is given, train is divided. It is then rewritten with all keys kept.
 
     Args:
-        data: the detected data set: its format, folder and annotation files.
+        splits: the splits of the data set.
         folder: data folder to write into; ``annotations/`` is made in it.
-        subsets: subset name in the source → split (``train`` or ``val``).
         division: how train is divided where the source has no val; ``None`` leaves it undivided.
 
     Returns:
         Where each image file goes.
-
-    Raises:
-        AnnotationError: if a file lists no images.
-        InputDataError: if two files are of one split, or a subset's split is unknown.
     """
     (folder / "annotations").mkdir(parents=True)
-    files = ImageFiles(data.root)
     placements: list[Placement] = []
-    splits = _by_split(data, subsets)
-    divided = division if "val" not in splits else None
-    for split, (path, subset) in splits.items():
-        written = _divided(path, folder, divided) if divided and split == "train" else _copied(path, folder, split)
+    divided = division if all(split.name != "val" for split in splits) else None
+    for split in splits:
+        written = _divided(split, folder, divided) if divided and split.name == "train" else _copied(split, folder)
         for name, target in written:
-            file = _image_file(name, path, subset, files)
+            file = split.images.files.get(name)
             if file:
-                placements.append(Placement(file, f"{target}2017/{name.name}"))
+                placements.append(Placement(file, f"{target}2017/{name}"))
     return placements
 
 
-def _copied(path: Path, folder: Path, split: str) -> list[tuple[_Name, str]]:
+def _copied(split: CocoSplit, folder: Path) -> list[tuple[str, str]]:
     """(image, split) of each image."""
-    names = _names(path)
-    target = folder / f"annotations/instances_{split}2017.json"
-    if all(names.named):
-        shutil.copyfile(path, target)
+    target = folder / f"annotations/instances_{split.name}2017.json"
+    if split.images.must_be_named:
+        _write_with_names(split.path, target, split.images)
     else:
-        _write_with_names(path, target)
-    (folder / f"{split}2017").mkdir()
-    return [(name, split) for name in names.usable]
+        shutil.copyfile(split.path, target)
+    (folder / f"{split.name}2017").mkdir()
+    return [(name, split.name) for name in split.images.names.values()]
 
 
-def _write_with_names(path: Path, target: Path) -> None:
-    """Copy an annotation file with ``file_name`` put into each image that has an address only."""
+def _write_with_names(path: Path, target: Path, found: CocoImages) -> None:
+    """Copy an annotation file with ``file_name`` written where an image has an address only, or another place's."""
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        begin, end = _span_of_images(data, path)
-        images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+        try:
+            begin, end = _span_of_images(data)
+            images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            target.write_bytes(msgspec.json.encode(_named_content(path, found)))
+            return
         with target.open("wb") as written:
             written.write(data[:begin])
-            written.write(b"[" + b",".join(map(_with_name, images)) + b"]")
+            written.write(b"[" + b",".join(_with_name(image, found) for image in images) + b"]")
             for at in range(end, len(data), _COPY_BYTES):
                 written.write(data[at : at + _COPY_BYTES])
 
@@ -197,49 +230,55 @@ _COPY_BYTES = 1 << 24
 _LIST = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _span_of_images(data: mmap.mmap, path: Path) -> tuple[int, int]:
+def _named_content(path: Path, found: CocoImages) -> dict[str, Any]:
+    """The content of an annotation file with the names found; what is not finite becomes null, which stage 2 names."""
+    content = decode_json(path.read_bytes(), dict[str, Any], path=path, expected="COCO's JSON")
+    for image in content["images"]:
+        written = written_name(image)
+        if written is not None:
+            image["file_name"] = found.names[written]
+    return content
+
+
+def _span_of_images(data: mmap.mmap) -> tuple[int, int]:
     """Where the list of images is, brackets included."""
-    try:
-        images = bytes(_LIST.decode(data)["images"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, RecursionError) as error:
-        raise broken(path, error, expected="COCO's JSON with images[]") from error
+    with memoryview(data) as view, view[len(_BOM) if data[:3] == _BOM else 0 :] as text:
+        images = bytes(_LIST.decode(text)["images"])
     begin = data.find(images)
     return begin, begin + len(images)
 
 
-def _with_name(raw: msgspec.Raw) -> bytes:
+def _with_name(raw: msgspec.Raw, found: CocoImages) -> bytes:
     record = bytes(raw)
-    image = msgspec.json.decode(record, type=_ImageName)
-    name = _name_of(image.file_name, image.coco_url)
-    if image.file_name or name is None:
+    image = msgspec.json.decode(record)
+    written = written_name(image)
+    name = found.names.get(written) if written else None
+    if name is None or image.get("file_name") == name:
         return record
-    without = _NULL_NAME.sub(b"", record)
-    return b'{"file_name":' + msgspec.json.encode(name.name) + b"," + without.lstrip()[1:]
+    rest = _OWN_NAME.sub(b"", record).lstrip()[1:].lstrip()
+    return b'{"file_name":' + msgspec.json.encode(name) + (b"," if not rest.startswith(b"}") else b"") + rest
 
 
-_NULL_NAME = re.compile(rb'"file_name"\s*:\s*(?:null|"")\s*,|,\s*"file_name"\s*:\s*(?:null|"")(?=\s*\})')
+_VALUE = rb'"file_name"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")'
+_OWN_NAME = re.compile(_VALUE + rb"\s*,|,\s*" + _VALUE + rb"(?=\s*\})|" + _VALUE + rb"(?=\s*\})")
 
 
-def _divided(path: Path, folder: Path, division: Division) -> list[tuple[_Name, str]]:
-    names = _names(path).usable
-    content = msgspec.json.decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    for image in content["images"]:
-        name = _name_of(image.get("file_name"), image.get("coco_url"))
-        if name is not None:
-            image["file_name"] = name.name
-    val = val_names(_members([name.name for name in names], content), division)
+def _divided(split: CocoSplit, folder: Path, division: Division) -> list[tuple[str, str]]:
+    content = _named_content(split.path, split.images)
+    names = list(dict.fromkeys(split.images.names.values()))
+    val = val_names(_members(names, content), division)
     split_of_id = {
         _key(image.get("id")): "val" if image.get("file_name") in val else "train" for image in content["images"]
     }
-    for split in ("train", "val"):
-        images = [image for image in content["images"] if split_of_id[_key(image.get("id"))] == split]
+    for part_name in ("train", "val"):
+        images = [image for image in content["images"] if split_of_id[_key(image.get("id"))] == part_name]
         # An annotation of no known image stays with train: stage 2 reports it.
         rows = content.get("annotations") or ()
-        owned = [a for a in rows if split_of_id.get(_owner(a), "train") == split]
+        owned = [a for a in rows if split_of_id.get(_owner(a), "train") == part_name]
         part = {**content, "images": images, "annotations": owned}
-        (folder / f"annotations/instances_{split}2017.json").write_bytes(msgspec.json.encode(part))
-        (folder / f"{split}2017").mkdir()
-    return [(name, "val" if name.name in val else "train") for name in names]
+        (folder / f"annotations/instances_{part_name}2017.json").write_bytes(msgspec.json.encode(part))
+        (folder / f"{part_name}2017").mkdir()
+    return [(name, "val" if name in val else "train") for name in names]
 
 
 def _owner(annotation: Any) -> Any:
@@ -266,12 +305,13 @@ def _by_split(data: DetectedDataset, given: Mapping[str, str]) -> dict[str, tupl
     found: dict[str, tuple[Path, str]] = {}
     for path in data.files:
         subset = subset_of(path, data.root)
-        split = split_of(subset, given) or split_of(_split_word(subset) or subset, given)
+        split = split_of(subset, given) or split_of(split_word(subset) or subset, given)
         if split is None or split in found:
             raise InputDataError(
                 "It is not clear which split an annotation file is.",
                 expected="one file per split, named train, val or test or a word for it",
-                found=f"{subset}" + (f" and {found[split][1]}, both {split}" if split else ""),
+                found=(subset or path.name)
+                + (f" and {found[split][1] or found[split][0].name}, both {split}" if split else ""),
                 where=str(path),
                 fix=f"say it, for example -o 'data.subsets={{{subset}: train}}', or point data.root at one file",
             )
@@ -279,70 +319,11 @@ def _by_split(data: DetectedDataset, given: Mapping[str, str]) -> dict[str, tupl
     return found
 
 
-def _split_word(name: str) -> str | None:
-    """The word for a split in a file's or folder's name, if there is just one: ``train`` of ``lvis_v1_train``."""
-    words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word in _SPLIT_WORDS]
-    return words[0] if len(words) == 1 else None
-
-
 def subset_of(path: Path, root: Path) -> str:
     """The name of the subset an annotation file is of, by its name or its folder; "" if neither says."""
     if path.name.startswith("instances_"):
         return path.stem.removeprefix("instances_")
-    if _split_word(path.stem):
+    if split_word(path.stem):
         return path.stem
     folder = path.parent.parent if path.parent.name == "annotations" else path.parent
     return "" if folder == root or root not in folder.parents else folder.name
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """The images of a file: whether each has a name of its own, and those that can be looked for, each once."""
-
-    named: tuple[bool, ...]
-    usable: tuple[_Name, ...]
-
-
-def _names(path: Path) -> _Names:
-    try:
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        images = msgspec.json.decode(data, type=_ImageNamesFile).images
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise broken(path, error, expected="COCO's JSON with images[].file_name") from error
-    names = {name.name: name for i in images if (name := _name_of(i.file_name, i.coco_url)) is not None}
-    named = tuple(bool(i.file_name) or _name_of(i.file_name, i.coco_url) is None for i in images)
-    # Names that lead outside are not followed; stage 2 reports them.
-    inside = (name for name in names.values() if _is_inside(name.name))
-    return _Names(named, tuple(inside))
-
-
-def _is_inside(name: str) -> bool:
-    return not name.startswith("/") and ".." not in PurePosixPath(name).parts and "\0" not in name
-
-
-def _name_of(file_name: Any, coco_url: Any) -> _Name | None:
-    """The name of an image: ``file_name``, else the last two parts of LVIS's ``coco_url``.
-
-    LVIS's validation images lie in ``train2017`` and ``val2017`` of COCO, so that the folder belongs to the name.
-    """
-    if isinstance(file_name, str) and file_name:
-        return _Name(file_name, (file_name,))
-    parts = PurePosixPath(unquote(urlsplit(coco_url).path)).parts if isinstance(coco_url, str) else ()
-    plain = [part for part in parts if part not in ("/", ".", "..")]
-    return _Name("/".join(plain[-2:]), ("/".join(plain[-2:]), plain[-1])) if plain else None
-
-
-def _places(annotations: Path, root: Path, subset: str) -> tuple[Path, ...]:
-    """Folders in which the images of an annotation file may lie, the likeliest first."""
-    word = _split_word(subset)
-    words = dict.fromkeys(w for w in (subset, word, f"{word}2017" if word else None) if w)
-    beside = (annotations.parent, annotations.parent / "data", annotations.parent / "images")
-    named = [root / folder / w for w in words for folder in ("images", ".", "data")]
-    return (*beside, *named, root / "images", root / "data", root)
-
-
-def _image_file(name: _Name, annotations: Path, subset: str, files: ImageFiles) -> Path | None:
-    places = _places(annotations, files.root, subset)
-    direct = (place / n for n in name.on_disk for place in places)
-    found = next((path for path in direct if path.is_file()), None)
-    return found or next((p for n in name.on_disk if (p := files.find(n, hint=_split_word(subset) or subset))), None)

@@ -31,7 +31,7 @@ _TITLES = {
     "openimages": "Open Images",
 }
 _SPLIT_NAMES = {
-    "train": ("", "train", "training", "trn", "default", "train2017", "train2014"),
+    "train": ("", "train", "training", "trn", "trainval", "default", "train2017", "train2014"),
     "val": ("val", "valid", "validation", "dev", "val2017", "val2014"),
     "test": ("test", "testing", "test2017", "test2014"),
 }

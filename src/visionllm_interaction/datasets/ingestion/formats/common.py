@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import json
 import math
-from collections import defaultdict
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from visionllm_interaction.errors import AnnotationError, InputDataError
+import msgspec
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+from visionllm_interaction.errors import AnnotationError
+
+_NOT_STANDARD = re.compile(rb"[\[:,\s]-?(?:NaN|Infinity)\s*[,\]}]")
+_T = TypeVar("_T")
 Points = Sequence[tuple[float, float]]
 
 
@@ -78,118 +82,6 @@ class ConvertedDataset:
     """How the source was read where it could be read in more than one way, in sentences."""
 
 
-class ImageFiles:
-    """The image files below a folder, found by the names annotation tools give them."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.names = sorted(
-            path.relative_to(root).as_posix()
-            for path in root.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-        )
-        self._by_base: dict[str, list[str]] = defaultdict(list)
-        self._by_folded: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for name in self.names:
-            path = PurePosixPath(name)
-            self._by_base[path.name].append(name)
-            self._by_folded[path.name.casefold()].append(name)
-            self._by_stem[path.stem].append(name)
-
-    def find(self, name: str, *, hint: str = "") -> Path | None:
-        """Find the file whose path ends in ``name``.
-
-        Args:
-            name: file name or relative path; without an image suffix, any suffix matches.
-            hint: folder name that decides between several matches, for example a split.
-
-        Returns:
-            The image file, or ``None`` if there is none.
-
-        Raises:
-            InputDataError: if several fit.
-        """
-        return self._one(name, self._ending_in(_parts(name)), hint)
-
-    def nearest(self, name: str, *, hint: str = "") -> Path | None:
-        """Find the file that shares the longest end of its path with ``name``.
-
-        Args:
-            name: path as written in the annotations; its folders may be those of another machine.
-            hint: folder name that decides between several matches, for example a split.
-
-        Returns:
-            The image file, or ``None`` if there is none.
-
-        Raises:
-            InputDataError: if several fit equally well.
-        """
-        parts = _parts(name)
-        for begin in range(len(parts)):
-            if fitting := self._ending_in(parts[begin:]):
-                return self._one(name, fitting, hint)
-        return None
-
-    def beside(self, annotation: Path) -> Path | None:
-        """Find the image with the stem of an annotation file.
-
-        An image in the same folder comes first, then the only one of that stem, then the nearest.
-
-        Args:
-            annotation: path of the annotation file.
-
-        Returns:
-            The image file, or ``None`` if there is none.
-
-        Raises:
-            InputDataError: if several are equally near.
-        """
-        fitting = self._by_stem.get(annotation.stem, [])
-        if len(fitting) <= 1:
-            return self.root / fitting[0] if fitting else None
-        own = set(annotation.relative_to(self.root).parts[:-1])
-        nearness = {name: len(own & set(PurePosixPath(name).parts[:-1])) for name in fitting}
-        same = [name for name in fitting if (self.root / name).parent == annotation.parent]
-        best = same or [name for name, near in nearness.items() if near == max(nearness.values())]
-        return self._one(annotation.stem, best, "")
-
-    def _ending_in(self, parts: tuple[str, ...]) -> list[str]:
-        if not parts:
-            return []
-        last, folders = parts[-1], parts[:-1]
-        found = self._by_base.get(last) or self._by_folded.get(last.casefold()) or []
-        if not found and PurePosixPath(last).suffix.lower() not in IMAGE_SUFFIXES:
-            found = self._by_stem.get(last, [])
-        return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
-
-    def _one(self, name: str, fitting: list[str], hint: str) -> Path | None:
-        if len(fitting) > 1 and hint:
-            near = [n for n in fitting if hint.casefold() in (part.casefold() for part in PurePosixPath(n).parts[:-1])]
-            fitting = near or fitting
-        if len(fitting) > 1 and name in fitting:
-            fitting = [name]
-        if len(fitting) > 1:
-            raise InputDataError(
-                "Several images fit one name in the annotations.",
-                expected=f"one file {name}",
-                found=", ".join(fitting[:5]),
-                where=str(self.root),
-                fix="keep the images of each subset or recording in a folder that the annotations name too, "
-                "or move the copies out of the data folder",
-            )
-        return self.root / fitting[0] if fitting else None
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return tuple(part for part in parts if part not in ("/", "//", ".", "..") and not part.endswith(":"))
-
-
-def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
-    return parts[-len(end) :] == end
-
-
 def read_text(path: Path) -> str:
     """Read a file in UTF-8, or in UTF-16 with a byte order mark.
 
@@ -206,6 +98,35 @@ def read_text(path: Path) -> str:
     content = path.read_bytes()
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if marked else "utf-8-sig")
+
+
+def decode_json(data: bytes, type_: type[_T], *, path: Path, expected: str) -> _T:
+    """Decode JSON, also what Python and pandas write besides the standard: ``NaN`` and ``Infinity``.
+
+    Args:
+        data: the content of the file.
+        type_: what it is decoded to.
+        path: the file, for the error.
+        expected: what it should hold, for the error.
+
+    Returns:
+        The content.
+
+    Raises:
+        AnnotationError: if it is no JSON, or of another type.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except msgspec.ValidationError as error:
+        raise broken(path, error, expected=expected) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if not _NOT_STANDARD.search(data):
+            raise broken(path, error, expected=expected) from error
+    try:
+        return msgspec.convert(json.loads(data), type_)
+    except (ValueError, RecursionError) as error:
+        raise broken(path, error, expected=expected) from error
 
 
 def polygon_area_px(points: Points) -> float:

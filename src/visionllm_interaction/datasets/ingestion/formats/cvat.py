@@ -27,7 +27,6 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     box_around,
     broken,
@@ -46,6 +45,7 @@ from visionllm_interaction.datasets.ingestion.formats.cvat_frame_numbers import 
     TrackedShape,
     place_frames,
 )
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere, path_in_address
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -99,7 +99,7 @@ def read_cvat(data: DetectedDataset) -> ConvertedDataset:
     files = [_read(path, images) for path in data.files]
     told = [task for file in files if file.told_in_frames and not file.images for task in file.tasks.values()]
     left_out = [entry for file in files for entry in file.left_out]
-    found = [image for file in files for image in file.images]
+    found = _without_guesses([image for file in files for image in file.images], images)
     for task, placed in place_frames(told, images):
         found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
@@ -175,7 +175,7 @@ def _converted_image(element: Element, file: _CvatFile, images: ImageFiles) -> C
     name, task = element.attrib["name"], file.task(element.get("task_id"))
     subset = element.get("subset", task.subset)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
-    found = images.find(name, hint=subset)
+    found = images.nearest(name, hint=subset)
     stated = tuple(int(float(element.get(key) or 0)) for key in ("width", "height"))
     size = (stated[0], stated[1]) if all(stated) else (upright_size(found) if found else None)
     if size is None:
@@ -186,13 +186,32 @@ def _converted_image(element: Element, file: _CvatFile, images: ImageFiles) -> C
     about = {"id": element.get("id"), "task_id": element.get("task_id"), "tags": tags}
     shapes = (_shape(child, size, file.left_out, where=where) for child in element if child.tag != "tag")
     return ConvertedImage(
-        str(PurePosixPath(name).with_name(found.name)) if found else name,
+        _name_here(name, found, images.root),
         found,
         *size,
         subset,
         tuple(shape for shape in shapes if shape),
         {"cvat": {key: value for key, value in about.items() if value}},
     )
+
+
+def _name_here(name: str, found: Path | None, root: Path) -> str:
+    """The name CVAT gives an image, with the ending of its file; another machine's path becomes that of the file."""
+    if found is None:
+        return PurePosixPath(path_in_address(name)).name if leads_elsewhere(name) else name
+    if leads_elsewhere(name):
+        return found.relative_to(root).as_posix()
+    return str(PurePosixPath(name).with_name(found.name))
+
+
+def _without_guesses(found: list[ConvertedImage], images: ImageFiles) -> list[ConvertedImage]:
+    """No file is the image of two names."""
+    names: dict[Path, dict[str, Path | None]] = {}
+    for image in found:
+        if image.file:
+            names.setdefault(image.file, {})[image.name] = image.file
+    kept = {file: images.without_guesses(same) for file, same in names.items()}
+    return [image if image.file is None else replace(image, file=kept[image.file][image.name]) for image in found]
 
 
 def _read_track(track: Element, file: _CvatFile) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.errors import AnnotationError
 
 _NUMBER = re.compile(r"(\d+)$")

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import coco_files_in, is_coco
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import (
+    coco_files_in,
+    coco_files_of_any_name,
+    is_coco,
+)
 from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.cvat import read_cvat
 from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme, read_labelme
@@ -29,7 +33,7 @@ READERS: dict[str, Callable[[DetectedDataset], ConvertedDataset]] = {
     "labelme": read_labelme,
     "openimages": read_openimages,
 }
-READER_VERSION = 3
+READER_VERSION = 4
 """Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
 _LOOK_AT = 200
@@ -61,7 +65,10 @@ def detect_folder(folder: Path) -> DetectedDataset | None:
         return DetectedDataset("labelstudio", folder, tasks)
     places = [folder, *(child for child in _children(folder) if child.name.lower() in _ANNOTATION_FOLDERS)]
     labelme = tuple(path for place in places for path in _labelme_in(place))
-    return DetectedDataset("labelme", folder, labelme) if labelme else None
+    if labelme:
+        return DetectedDataset("labelme", folder, labelme)
+    coco = coco_files_of_any_name(folder)
+    return DetectedDataset("coco", folder, coco) if coco else None
 
 
 def _children(folder: Path) -> list[Path]:

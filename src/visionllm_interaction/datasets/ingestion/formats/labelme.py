@@ -17,14 +17,13 @@ import msgspec
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
     AnnotatedShape,
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     Points,
     box_around,
@@ -35,6 +34,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _REASONS = {
@@ -94,7 +94,9 @@ def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         left_out.append(LeftOut("annotation file", f"it is not LabelMe's JSON ({error})", where, None, faulty=True))
         return None
-    file = files.beside(path) or (files.nearest(content.imagePath) if content.imagePath else None)
+    file = files.beside(path, stated=content.imagePath or "") or (
+        files.nearest(content.imagePath) if content.imagePath else None
+    )
     stated = (content.imageWidth or 0, content.imageHeight or 0)
     size = stated if min(stated) > 0 else (upright_size(file) if file else None)
     if size is None:
@@ -111,7 +113,7 @@ def _name(file: Path | None, content: LabelMeFile, path: Path) -> str:
     if file:
         return file.name
     stated = PurePosixPath((content.imagePath or "").replace("\\", "/")).name
-    return stated if PurePosixPath(stated).suffix.lower() in IMAGE_SUFFIXES else f"{path.stem}.jpg"
+    return stated if PurePosixPath(stated).suffix.lower() in ENDINGS else f"{path.stem}.jpg"
 
 
 def _subset(path: Path, root: Path) -> str:

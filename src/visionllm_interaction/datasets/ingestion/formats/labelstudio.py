@@ -6,26 +6,22 @@ are per cent of the image; a rectangle's rotation is clockwise about its top lef
 
 from __future__ import annotations
 
-import base64
-import binascii
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
     AnnotatedShape,
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     box_around,
     broken,
@@ -37,11 +33,14 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, path_in_address
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 Json = Mapping[str, Any]
 Region = Sequence[Json]
 """All results of one id."""
+_RATIO_TOLERANCE = 0.01
+"""Rounding of the sides of a scaled image."""
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 _REASONS = {
     "brush": "Label Studio's brush masks have an encoding of their own",
@@ -152,34 +151,14 @@ def _converted_images(
     by_address: dict[str, list[_AnnotatedTask]] = {}
     for task in tasks:
         by_address.setdefault(task.address, []).append(task)
-    found = {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
-    _refuse_guesses(found, files)
+    found = files.without_guesses(
+        {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
+    )
     images = []
     for address, same in by_address.items():
         if image := _converted_image(address, same, found[address], left_out):
             images.append(image)
     return images
-
-
-def _refuse_guesses(found: dict[str, Path | None], files: ImageFiles) -> None:
-    """Of several addresses with one file, only the one whose folders agree best with it has it."""
-    addresses: dict[Path, list[str]] = {}
-    for address, file in found.items():
-        if file:
-            addresses.setdefault(file, []).append(address)
-    for file, several in addresses.items():
-        if len(several) < 2:
-            continue
-        agreement = {address: _agreement(_path_in(address), file, files.root) for address in several}
-        best = [address for address in several if agreement[address] == max(agreement.values())]
-        for address in several:
-            found[address] = file if [address] == best else None
-
-
-def _agreement(path: str, file: Path, root: Path) -> int:
-    """How many parts of a path, from its end, are the file's."""
-    pairs = zip(reversed(PurePosixPath(path).parts), reversed(file.relative_to(root).parts), strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _converted_image(
@@ -244,7 +223,7 @@ def _image_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None
     for key in ("image", "img", "image_url"):
         if isinstance(data.get(key), str):
             return str(data[key])
-    images = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in IMAGE_SUFFIXES]
+    images = [text for text in _texts(data) if PurePosixPath(path_in_address(text)).suffix.lower() in ENDINGS]
     if len(images) == 1:
         return images[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
@@ -261,33 +240,13 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(child)
 
 
-def _path_in(address: str) -> str:
-    """The file's path in an address: of local storage the query ``d``, of a signed one what ``fileuri`` encodes."""
-    parts = urlsplit(address.replace("\\", "/"))
-    asked = parse_qs(parts.query)
-    if "d" in asked:
-        return asked["d"][0].replace("\\", "/")
-    if "fileuri" in asked and (inner := _decoded(asked["fileuri"][0])):
-        return _path_in(inner)
-    # A drive letter looks like a scheme.
-    path = address if len(parts.scheme) == 1 else parts.path
-    return unquote(path).replace("\\", "/")
-
-
-def _decoded(text: str) -> str | None:
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-
-
 def _file_name(address: str) -> str:
-    return PurePosixPath(_path_in(address)).name
+    return PurePosixPath(path_in_address(address)).name
 
 
 def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
     """The file of an address: with as many of its folders as there are here, else under the name of an upload."""
-    path = _path_in(address)
+    path = path_in_address(address)
     name = PurePosixPath(path).name
     names = [path, unquote(path), str(PurePosixPath(path).with_name(_UPLOAD_PREFIX.sub("", name))) if name else ""]
     names += [upload, _UPLOAD_PREFIX.sub("", upload)]
@@ -295,11 +254,23 @@ def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
 
 
 def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int, int] | None:
+    """The size of the image as it is here, where only its scale is another than when it was labelled.
+
+    Regions are in per cent, so that they hold at any scale.
+    """
+    here, then = upright_size(file) if file else None, _stated_size(regions)
+    if here is None or then is None:
+        return here or then
+    is_scaled = abs(here[0] * then[1] - here[1] * then[0]) <= _RATIO_TOLERANCE * here[0] * then[1]
+    return here if is_scaled else then
+
+
+def _stated_size(regions: Sequence[tuple[Region, Any]]) -> tuple[int, int] | None:
     for region, _ in regions:
         for result in region:
             if result.get("original_width") and result.get("original_height"):
                 return int(result["original_width"]), int(result["original_height"])
-    return upright_size(file) if file else None
+    return None
 
 
 def _is_about_image(region: Region) -> bool:

@@ -19,11 +19,11 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     broken,
     labels_in_order,
 )
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import AnnotationError
 

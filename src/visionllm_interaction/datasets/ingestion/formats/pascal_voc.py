@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,14 +21,13 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import parse
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
     AnnotatedShape,
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     Points,
     broken,
@@ -40,6 +39,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, equal_at_end
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
@@ -65,22 +65,36 @@ def read_voc(data: DetectedDataset) -> ConvertedDataset:
     files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
     read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
-    subsets = _subsets(data.root, {path.stem for path in data.files}, left_out)
+    subsets = _subsets(data.root, data.files, left_out)
     repeated = _repeated(root.findtext("filename") or "" for root in read.values())
-    images = []
+    images, used = [], {files.beside(path) for path in data.files if path not in read}
     for path, root in read.items():
         where = path.relative_to(data.root).as_posix()
-        if subsets and path.stem not in subsets:
+        subset = subsets.get(path, "") if subsets else _folder_subset(path, data.root)
+        file = _file(root, path, files, repeated, subset)
+        used.add(file)
+        if subsets and path not in subsets:
             left_out.append(LeftOut("image", "no list of a split names it", where, path.stem))
             continue
-        subset = subsets.get(path.stem) if subsets else _folder_subset(path, data.root)
-        if image := _converted_image(root, path, files, repeated, subset or "", where, left_out):
+        if image := _converted_image(root, path, file, repeated, subset, where, left_out):
             images.append(image)
-    used = {image.file for image in images} | {files.beside(path) for path in data.files}
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
     return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
+
+
+def _file(root: Any, path: Path, files: ImageFiles, repeated: frozenset[str], subset: str) -> Path | None:
+    """The image of an XML file: that of its own name, else what ``<path>`` or ``<folder>`` and ``<filename>`` say.
+
+    Files are renamed after labelling, together; what ``<filename>`` says is then the name of another time.
+    """
+    stated = root.findtext("filename") or ""
+    address = root.findtext("path") or "/".join(filter(None, (root.findtext("folder"), stated)))
+    file = files.beside(path, stated=address)
+    if file is None and stated and stated not in repeated:
+        file = files.nearest(stated, hint=subset)
+    return file
 
 
 def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
@@ -93,46 +107,56 @@ def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
     return root
 
 
-def _subsets(root: Path, known: set[str], left_out: list[LeftOut]) -> dict[str, str]:
-    """File stem → split, from the lists; empty where there are none."""
-    lists = next((given for place in _LISTS if (given := _lists_in(root / place, known))), {})
+def _subsets(root: Path, files: Sequence[Path], left_out: list[LeftOut]) -> dict[Path, str]:
+    """XML file → split, from the lists; empty where there are none."""
+    lists = next((given for place in _LISTS if (given := _lists_in(root / place, files))), {})
     if {"train", "val"} & lists.keys():
         lists.pop(_BOTH, None)
-    found: dict[str, str] = {}
-    for subset, stems in lists.items():
+    found: dict[Path, str] = {}
+    for subset, named in lists.items():
         name = "train" if subset == _BOTH else subset
-        for stem in stems:
-            if found.setdefault(stem, name) != name:
-                raise InputDataError(
-                    "An image is in two splits.",
-                    expected="each image in one list of train, val and test",
-                    found=f"{stem} in {found[stem]} and {name}",
-                    where=str(root / "ImageSets/Main"),
-                    fix="remove it from one of the two lists",
-                )
-    for stem in sorted(found.keys() - known):
-        left_out.append(LeftOut("name in a list of a split", "it has no annotation file", found[stem], stem))
+        for line, fitting in named:
+            if not fitting:
+                left_out.append(LeftOut("name in a list of a split", "it has no annotation file", name, line))
+            for file in fitting:
+                if found.setdefault(file, name) != name:
+                    raise InputDataError(
+                        "An image is in two splits.",
+                        expected="each image in one list of train, val and test",
+                        found=f"{file.relative_to(root).with_suffix('').as_posix()} in {found[file]} and {name}",
+                        where=str(root / "ImageSets/Main"),
+                        fix="remove it from one of the two lists, or name it with its folder there",
+                    )
     return found
 
 
-def _lists_in(folder: Path, known: set[str]) -> dict[str, list[str]]:
-    """Subset → file stems; lists per category, with a second column, are none of splits."""
+def _lists_in(folder: Path, files: Sequence[Path]) -> dict[str, list[tuple[str, list[Path]]]]:
+    """Subset → each line with the XML files it names; lists per category, with a second column, are none of splits."""
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        by_stem[file.stem].append(file)
     found = {}
     for path in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
         try:
             lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise broken(path, error, expected="a name of an image a line, in UTF-8") from error
-        stems = [line if line in known else _stem(line) for line in lines]
+        named = [(line, _named_by(line, by_stem)) for line in lines]
         says_split = split_of(path.stem, {}) is not None or path.stem == _BOTH
-        if stems and (says_split or all(stem in known for stem in stems)):
-            found[path.stem] = stems
+        if named and (says_split or all(fitting for _, fitting in named)):
+            found[path.stem] = named
     return found
 
 
-def _stem(line: str) -> str:
-    path = PurePosixPath(line.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in (*IMAGE_SUFFIXES, ".xml") else path.name
+def _named_by(line: str, by_stem: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """The XML files a line of a list names: those that share the longest end of their path with it."""
+    # Datumaro puts names with spaces in quotation marks.
+    text = line[1:-1] if len(line) > 1 and line[0] == line[-1] == '"' else line
+    path = PurePosixPath(text.replace("\\", "/"))
+    name = path.stem if path.name not in by_stem and path.suffix.lower() in (*ENDINGS, ".xml") else path.name
+    folders = path.parts[:-1]
+    agreement = {file: equal_at_end(file.parts[:-1], folders) for file in by_stem.get(name, ())}
+    return [file for file, equal in agreement.items() if equal == max(agreement.values())]
 
 
 def _folder_subset(path: Path, root: Path) -> str:
@@ -147,17 +171,13 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
 def _converted_image(
     root: Any,
     path: Path,
-    files: ImageFiles,
+    file: Path | None,
     repeated: frozenset[str],
     subset: str,
     where: str,
     left_out: list[LeftOut],
 ) -> ConvertedImage | None:
     stated = root.findtext("filename") or ""
-    # Files are renamed after labelling, together; what <filename> says is then the name of another time.
-    file = files.beside(path)
-    if file is None and stated and stated not in repeated:
-        file = files.nearest(stated, hint=subset)
     size = _size(root, file)
     if size is None:
         reason = "it does not say how large its image is, and there is no image"
@@ -170,7 +190,7 @@ def _converted_image(
 
 def _name_without_file(stated: str, path: Path, repeated: frozenset[str]) -> str:
     name = PurePosixPath(stated.replace("\\", "/")).name
-    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else ".jpg"
+    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in ENDINGS else ".jpg"
     return name if name.endswith(suffix) and stated not in repeated else f"{path.stem}{suffix}"
 
 

@@ -51,11 +51,11 @@ def _named(pattern: str) -> Callable[[Path], bool]:
     return lambda path: bool(expression.search(path.as_posix()))
 
 
-def _json_with(*keys: str) -> Callable[[Path], bool]:
+def _json_with(*keys: str, endings: tuple[str, ...] = (".json",)) -> Callable[[Path], bool]:
     """Whether a JSON file begins with these keys."""
 
     def fits(path: Path) -> bool:
-        if path.suffix.lower() != ".json":
+        if path.suffix.lower() not in endings:
             return False
         head = _head(path)
         return all(f'"{key}"' in head for key in keys)
@@ -111,7 +111,12 @@ _SIGNS = (
     _Sign("VGG Image Annotator (VIA)", _json_with("_via_img_metadata"), "export it from VIA as COCO's JSON, " + _POINT),
     _Sign("VGG Image Annotator (VIA)", _json_with("regions", "shape_attributes"), "export it from VIA as COCO's JSON"),
     _Sign("VGG Image Annotator (VIA)", _csv_with("region_shape_attributes"), "export it from VIA as COCO's JSON"),
+    _Sign("VGG Image Annotator (VIA)", _json_with("data_format_version", "fname"), "export it from VIA as COCO's JSON"),
     _Sign("Supervisely", _json_with("classTitle")),
+    _Sign("VoTT", _json_with("asset", "boundingBox"), "export it from VoTT as Pascal VOC"),
+    _Sign("Labelbox", _json_with("data_row", endings=(".json", ".ndjson", ".jsonl"))),
+    _Sign("SageMaker Ground Truth", _json_with("source-ref", endings=(".manifest", ".jsonl", ".json"))),
+    _Sign("WIDER FACE", _named(r"(^|/)wider_face_\w+_bbx_gt\.txt$")),
     _Sign("CreateML", _json_with("annotations", "coordinates")),
     _Sign("BDD100K", _json_with("labels", "box2d")),
     _Sign("Cityscapes", _named(r"_gtFine_polygons\.json$")),

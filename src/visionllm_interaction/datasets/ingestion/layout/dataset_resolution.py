@@ -11,7 +11,7 @@ from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import find_splits, write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
@@ -190,8 +190,9 @@ class Read:
 
 def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     if data.format == "coco":
-        write = partial_call(write_as_it_is, data, subsets=config.subsets, division=division_of(config))
-        return Read(write, {}, ())
+        splits = find_splits(data, subsets=config.subsets)
+        notes = [note for split in splits for note in split.images.notes(data.root)]
+        return Read(partial_call(write_as_it_is, splits, division=division_of(config)), {}, tuple(notes))
     plugin = plugin_of(data.format)
     converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     refuse_losses(converted, data)

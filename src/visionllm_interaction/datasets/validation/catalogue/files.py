@@ -20,7 +20,7 @@ FILES = (
         "a file_name leads out of the image folder",
         "../../private/child.jpg",
         "files that are not part of the data would be read",
-        "use names relative to the image folder, without ..",
+        "copy the image below the image folder, or delete its record; no file there has that end of its path",
         "image",
     ),
     IssueType(

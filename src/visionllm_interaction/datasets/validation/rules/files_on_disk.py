@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.rules._issue_builders import image_issue
 
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
 _REASONS = {
     "FILE-OUTSIDE": "a name below the image folder",
     "FILE-CASE": "the name on disk",
@@ -95,5 +95,5 @@ def _unlisted(table: SplitTable, folder: Path, folders: dict[Path, Folder]) -> I
     known = {unicodedata.normalize("NFC", name).casefold() for name in table.images.file_names if name}
     for name in sorted(_listed(folder, folders).sizes):
         written = unicodedata.normalize("NFC", name).casefold()
-        if Path(name).suffix.lower() in PICTURE_ENDINGS and written not in known and not name.startswith("."):
+        if Path(name).suffix.lower() in ENDINGS and written not in known and not name.startswith("."):
             yield Issue("FILE-UNLISTED", table.split, "file", name, "a record in images", file_name=name)

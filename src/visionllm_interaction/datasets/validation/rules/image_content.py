@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.image_decoding import FORMAT_OF_ENDING
 from visionllm_interaction.datasets.validation.config import ImageChecks
 from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, DecodeLimits, ImageProbe
 from visionllm_interaction.datasets.validation.images.worker_pool import probe_images
@@ -16,16 +17,6 @@ from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.rules._issue_builders import image_issue
 
-_ENDINGS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
 _USUAL_MODES = frozenset({"RGB", "L", "P"})
 _SWAPPING = frozenset({5, 6, 7, 8})
 _FLAT = 3
@@ -88,7 +79,7 @@ def check_image(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChe
 
 def _form(table: SplitTable, row: int, probe: ImageProbe) -> Iterator[Issue]:
     name = table.images.file_names[row] or ""
-    said = _ENDINGS.get(Path(name).suffix.lower())
+    said = FORMAT_OF_ENDING.get(Path(name).suffix.lower())
     kind = "JPEG" if probe.kind == "MPO" else probe.kind
     if said and said != kind:
         yield image_issue(table, row, "FILE-FORMAT", found=f"{kind} named {name}", expected=said, field="file_name")

@@ -17,13 +17,9 @@ from typing import Any
 
 import yaml
 
-from visionllm_interaction.datasets.ingestion.formats.common import (
-    IMAGE_SUFFIXES,
-    ImageFiles,
-    LeftOut,
-    broken,
-    read_text,
-)
+from visionllm_interaction.core.image_decoding import ENDINGS
+from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, read_text
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -263,7 +259,7 @@ def _split_lists(root: Path) -> dict[str, list[Path]]:
     for path in sorted(root.glob("*.txt")):
         if split := split_word(path.stem):
             lines = _lines(path)
-            if lines and all(PurePosixPath(line).suffix.lower() in IMAGE_SUFFIXES for line in lines):
+            if lines and all(PurePosixPath(line).suffix.lower() in ENDINGS for line in lines):
                 found[split].append(path)
     return dict(found)
 

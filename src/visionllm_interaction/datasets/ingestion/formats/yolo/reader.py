@@ -16,11 +16,11 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     ConvertedDataset,
     ConvertedImage,
     DetectedDataset,
-    ImageFiles,
     LeftOut,
     broken,
     read_text,
 )
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import (
     LabelFiles,
     YoloDataset,

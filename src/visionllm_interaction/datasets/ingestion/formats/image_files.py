@@ -1,0 +1,245 @@
+r"""The image files of a data set, found by the names and addresses that annotation files give them.
+
+Annotation files name images as another machine saw them: ``/home/ann/images/a.jpg``, ``C:\Users\ann\a.jpg``,
+``file:///…``, ``s3://…``, ``../images/a.jpg``. One rule holds for every format: the file that shares the longest end of
+its path with the name is the image, if there is just one. Only files below the data folder are considered.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from visionllm_interaction.core.image_decoding import ENDINGS
+from visionllm_interaction.errors import InputDataError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+"""Of an address (``file:``, ``s3:``), or a drive (``C:``)."""
+
+
+class ImageFiles:
+    """The image files below a folder.
+
+    Args:
+        root: the folder.
+        names: those of its files to consider, relative to it; ``None`` for all images.
+    """
+
+    def __init__(self, root: Path, names: Iterable[str] | None = None) -> None:
+        self.root = root
+        self.names = sorted(_images_below(root) if names is None else names)
+        self._by_base: dict[str, list[str]] = defaultdict(list)
+        self._by_folded: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            path = PurePosixPath(name)
+            self._by_base[path.name].append(name)
+            self._by_folded[_folded(path.name)].append(name)
+            self._by_stem[path.stem].append(name)
+
+    def find(self, name: str, *, hint: str = "") -> Path | None:
+        """Find the file whose path ends in ``name``.
+
+        Args:
+            name: file name or relative path; without an image suffix, any suffix matches.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
+
+        Raises:
+            InputDataError: if several fit.
+        """
+        fitting = next((found for parts in _readings(name) if (found := self._ending_in(parts))), [])
+        return self._one(name, fitting, hint)
+
+    def nearest(self, name: str, *, hint: str = "") -> Path | None:
+        """Find the file that shares the longest end of its path with ``name``.
+
+        Args:
+            name: path or address as written in the annotations; its folders may be those of another machine.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
+
+        Raises:
+            InputDataError: if several fit equally well.
+        """
+        for parts in _readings(name):
+            for begin in range(len(parts)):
+                if fitting := self._ending_in(parts[begin:]):
+                    return self._one(name, fitting, hint)
+        return None
+
+    def has_near(self, name: str) -> bool:
+        """Whether a file shares an end of its path with ``name``, be it one or several."""
+        return any(self._ending_in(parts[-1:]) for parts in _readings(name))
+
+    def nearest_of_all(self, names: Iterable[str], *, hint: str = "") -> dict[str, Path | None]:
+        """Find the file of each name as :meth:`nearest` does; no file becomes the image of two names.
+
+        Args:
+            names: paths or addresses as written in the annotations.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            Name → image file, or ``None`` if there is none or another name fits it as well or better.
+
+        Raises:
+            InputDataError: if several files fit a name equally well.
+        """
+        return self.without_guesses({name: self.nearest(name, hint=hint) for name in dict.fromkeys(names)})
+
+    def without_guesses(self, found: Mapping[str, Path | None]) -> dict[str, Path | None]:
+        """Leave a file that was found for several names to the one whose folders agree best with it.
+
+        Args:
+            found: name → file.
+
+        Returns:
+            The same, with ``None`` where another name agrees as well or better.
+        """
+        names: dict[Path, list[str]] = defaultdict(list)
+        for name, file in found.items():
+            if file:
+                names[file].append(name)
+        kept = dict(found)
+        for file, several in names.items():
+            if len(several) < 2:
+                continue
+            agreement = {name: self._agreement(name, file) for name in several}
+            best = [name for name in several if agreement[name] == max(agreement.values())]
+            kept |= {name: file if [name] == best else None for name in several}
+        return kept
+
+    def beside(self, annotation: Path, *, stated: str = "") -> Path | None:
+        """Find the image with the stem of an annotation file.
+
+        An image in the same folder comes first, then the only one of that stem, then the nearest. Of several that are
+        equally near it is the one whose path agrees with what the file says.
+
+        Args:
+            annotation: path of the annotation file.
+            stated: path of the image as the file says it; its folders may be those of another machine.
+
+        Returns:
+            The image file, or ``None`` if there is none.
+
+        Raises:
+            InputDataError: if several are equally near.
+        """
+        fitting = self._by_stem.get(annotation.stem, [])
+        if len(fitting) <= 1:
+            return self.root / fitting[0] if fitting else None
+        own = set(annotation.relative_to(self.root).parts[:-1])
+        nearness = {name: len(own & set(PurePosixPath(name).parts[:-1])) for name in fitting}
+        same = [name for name in fitting if (self.root / name).parent == annotation.parent]
+        best = same or [name for name, near in nearness.items() if near == max(nearness.values())]
+        if len(best) > 1 and stated:
+            agreement = {name: self._agreement(stated, self.root / name) for name in best}
+            best = [name for name in best if agreement[name] == max(agreement.values())]
+        return self._one(annotation.stem, best, "")
+
+    def _ending_in(self, parts: tuple[str, ...]) -> list[str]:
+        if not parts:
+            return []
+        last, folders = parts[-1], parts[:-1]
+        found = self._by_base.get(last) or self._by_folded.get(_folded(last)) or []
+        if not found and PurePosixPath(last).suffix.lower() not in ENDINGS:
+            found = self._by_stem.get(last, [])
+        return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
+
+    def _agreement(self, name: str, file: Path) -> int:
+        """How many parts of a name, from its end, are the file's."""
+        own = file.relative_to(self.root).parts
+        return max((equal_at_end(parts, own) for parts in _readings(name)), default=0)
+
+    def _one(self, name: str, fitting: list[str], hint: str) -> Path | None:
+        if len(fitting) > 1 and hint:
+            near = [n for n in fitting if hint.casefold() in (part.casefold() for part in PurePosixPath(n).parts[:-1])]
+            fitting = near or fitting
+        if len(fitting) > 1 and name in fitting:
+            fitting = [name]
+        if len(fitting) > 1:
+            raise InputDataError(
+                "Several images fit one name in the annotations.",
+                expected=f"one file {name}",
+                found=", ".join(fitting[:5]),
+                where=str(self.root),
+                fix="keep the images of each subset or recording in a folder that the annotations name too, "
+                "or move the copies out of the data folder",
+            )
+        return self.root / fitting[0] if fitting else None
+
+
+def leads_elsewhere(name: str) -> bool:
+    """Whether a name is that of another place: absolute, with Windows's separators, an address, or with ``..``."""
+    path = PurePosixPath(name)
+    return path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name or bool(_SCHEME.match(name))
+
+
+def path_in_address(address: str) -> str:
+    """The file's path in an address: of local storage the query ``d``, of a signed one what ``fileuri`` encodes."""
+    try:
+        parts = urlsplit(address.replace("\\", "/"))
+    except ValueError:  # a bracket that begins no IPv6 address
+        return address.replace("\\", "/")
+    asked = parse_qs(parts.query)
+    if "d" in asked:
+        return asked["d"][0].replace("\\", "/")
+    if "fileuri" in asked and (inner := _decoded(asked["fileuri"][0])):
+        return path_in_address(inner)
+    # A drive letter looks like a scheme.
+    path = address if len(parts.scheme) == 1 else parts.path
+    return unquote(path).replace("\\", "/")
+
+
+def _decoded(text: str) -> str | None:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _readings(name: str) -> Iterator[tuple[str, ...]]:
+    """The parts of a name as it stands, then with Windows's separators, then as an address."""
+    texts = (name, name.replace("\\", "/"), path_in_address(name), unquote(path_in_address(name)))
+    for text in dict.fromkeys(texts):
+        yield tuple(
+            part for part in PurePosixPath(text).parts if part not in ("/", "//", ".", "..") and not part.endswith(":")
+        )
+
+
+def _folded(name: str) -> str:
+    """A name without the differences that disks and their systems make: case, and the form of accents."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _images_below(root: Path) -> Iterator[str]:
+    for path in root.rglob("*"):
+        relative = path.relative_to(root)
+        if path.suffix.lower() in ENDINGS and not _is_hidden(relative) and path.is_file():
+            yield relative.as_posix()
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is some program's own: ``.ipynb_checkpoints/``, ``.thumbnails/``, ``__MACOSX/._a.jpg``."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
+    return parts[-len(end) :] == end
+
+
+def equal_at_end(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts two paths share, from their ends."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
