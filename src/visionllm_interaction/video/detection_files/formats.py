@@ -223,17 +223,17 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
         raise ValueError("a folder without files such as video_12.txt")
     chosen = chosen_video((title for title, _, _ in named), video)
     named = [one for one in named if is_of_video(one[0], chosen)]
-    first = min(1, *(number for _, number, _ in named)) if len(named) > 1 else min(1, named[0][1])
+    first = min(1, *(number for _, number, _ in named))
     files = [(number - first, path) for _, number, path in named]
     listed = next((p for p in (folder / "classes.txt", folder.parent / "classes.txt") if p.is_file()), None)
     names = listed.read_text(encoding="utf-8").split("\n") if listed else COCO_CLASSES
     rows = [row for frame, path in files for row in _yolo_rows(path, frame, names)]
-    notes = () if listed else ("the folder has no classes.txt: classes were read as COCO's 80",)
-    notes += () if first else ("there is a file of frame 0: frames were counted from 0",)
+    notes = [] if listed else ["the folder has no classes.txt: classes were read as COCO's 80"]
+    notes += [] if first else ["there is a file of frame 0: frames were counted from 0"]
     known = tuple(name.strip() for name in names if name.strip())
     frames = frozenset(frame for frame, _ in files)
     empty = len({row[0] for row in rows}) < len(frames)
-    return FileContent(rows, known, frames if empty else None, normalised=True, notes=notes)
+    return FileContent(rows, known, frames if empty else None, normalised=True, notes=tuple(notes))
 
 
 def _yolo_rows(path: Path, frame: int, names: Sequence[str]) -> Iterator[Row]:
