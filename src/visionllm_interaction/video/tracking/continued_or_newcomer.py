@@ -18,7 +18,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
-from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance
+from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance, least_distance
 
 _MAX_CHANCE = 0.2
 """Number of people expected to appear there by chance, above which two tracks are two people."""
@@ -177,21 +177,22 @@ def return_notes(rows: DetectionTable, features: AppearanceFeatures, *, config: 
     people = np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES)) & (rows.track_id != UNTRACKED)
     tracks = [(int(i), np.flatnonzero(rows.track_id == i)) for i in np.unique(rows.track_id[people])]
     spans = {i: (float(rows.timestamp_s[own[0]]), float(rows.timestamp_s[own[-1]])) for i, own in tracks}
+    # At one frame a second there may be thousands of tracks; most are too short to have a look.
+    ends = {i: look for i, own in tracks if (look := seen.each_before(own, spans[i][1])) is not None}
+    begins = {i: look for i, own in tracks if (look := seen.each_after(own, spans[i][0])) is not None}
     found = []
-    for later_id, later in tracks:
-        begin_s = spans[later_id][0]
+    for later, begin in begins.items():
+        begin_s = spans[later][0]
         alike = [
-            (distance, former_id)
-            for former_id, former in tracks
-            if spans[former_id][1] < begin_s
-            and (distance := seen.nearest(former, later, spans[former_id][1], begin_s)) is not None
+            (distance, former)
+            for former, end in ends.items()
+            if spans[former][1] < begin_s
+            and (distance := least_distance(end, begin)) is not None
             and distance <= config.appearance_nearest
         ]
         if alike:
-            former_id = min(alike)[1]
-            found.append(
-                f"track {later_id} (from {begin_s:.1f} s) of track {former_id} (until {spans[former_id][1]:.1f} s)"
-            )
+            former = min(alike)[1]
+            found.append(f"track {later} (from {begin_s:.1f} s) of track {former} (until {spans[former][1]:.1f} s)")
     if not found:
         return ()
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""

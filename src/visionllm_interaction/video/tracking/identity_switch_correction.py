@@ -95,11 +95,18 @@ class TrackAppearance:
         Somebody who was lost and found again looks in some image as in another before, although the mean changes as
         people turn and bend. ``None`` if too few rows are unoccluded.
         """
-        end, begin = self._clear_before(former, end_s), self._clear_after(later, begin_s)
-        if min(len(end), len(begin)) < MIN_SAMPLES:
-            return None
-        first, second = self.features.each(end), self.features.each(begin)
-        return float(1.0 - (np.sqrt(first) @ np.sqrt(second).T).max() / HISTOGRAMS)
+        return least_distance(self.each_before(former, end_s), self.each_after(later, begin_s))
+
+    def each_before(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
+        """(k, n) roots of the features of rows ``own`` up to ``time_s``; ``None`` if too few are unoccluded."""
+        return self._roots(self._clear_before(own, time_s))
+
+    def each_after(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
+        """(k, n) roots of the features of rows ``own`` from ``time_s`` on; ``None`` if too few are unoccluded."""
+        return self._roots(self._clear_after(own, time_s))
+
+    def _roots(self, rows: Ids) -> NDArray[np.float64] | None:
+        return np.sqrt(self.features.each(rows)) if len(rows) >= MIN_SAMPLES else None
 
     def distance(self, former: Ids, later: Ids, end_s: float, begin_s: float) -> float | None:
         """Appearance distance (0 to 1) from the end of ``former`` to the begin of ``later``; ``None`` if unknown."""
@@ -142,6 +149,11 @@ class _EncounterTrack:
     rows: Ids
     before: NDArray[np.float64] | None
     after: NDArray[np.float64] | None
+
+
+def least_distance(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> float | None:
+    """Least appearance distance of two sets of features, given as roots (k, n) and (m, n); ``None`` if one is."""
+    return None if one is None or other is None else float(1.0 - (one @ other.T).max() / HISTOGRAMS)
 
 
 def correct_identity_switches(rows: DetectionTable, ids: Ids, appearance: TrackAppearance, *, margin: float) -> Ids:
