@@ -73,6 +73,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "no least duration (min_detections 1)": {"min_duration_s": 0.05, "min_detections": 1},
     "no least density": {"min_density": 0.0},
     "no voting on categories (same_place_share 1)": {"same_place_share": 1.0},
+    "means of appearance only (appearance_nearest 1)": {"appearance_nearest": 1.0},
     "no appearance": {"appearance": False},
 }
 Ids = NDArray[np.int64]

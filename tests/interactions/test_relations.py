@@ -134,6 +134,22 @@ def test_holding_is_from_lifting_to_putting_down(fps: float) -> None:
     assert [e.begin_s for e in events] == [begin, end]
 
 
+@pytest.mark.parametrize("brought", [False, True])
+def test_what_is_carried_out_of_sight_or_brought_along_is_neither_put_down_nor_picked_up(brought: bool) -> None:
+    frames = frames_at(10, 12)
+    t, n = frames.timestamp_s, len(frames)
+    # A child takes a cup and walks off with it to the left; it is lost a moment before the cup. Or all of it backwards.
+    x = np.interp(t, [0, 3.5, 6, 12], [300, 300, 20, 20])
+    child, cup = box(x, 100, 60, HEIGHT, n), box(x + 50, np.interp(t, [0, 2, 2.5, 12], [280, 280, 180, 180]), 20, 20, n)
+    child[t > 6.0], cup[t > 6.25] = np.nan, np.nan
+    if brought:
+        child, cup = child[::-1].copy(), cup[::-1].copy()
+    relations, events = scene(frames, {1: ("child", child), 2: ("cup", cup)})
+    assert len(of(relations, "holding")) == 1
+    kinds = {event.kind for event in events}
+    assert kinds & {"picks_up", "puts_down"} == ({"puts_down"} if brought else {"picks_up"})
+
+
 def test_standing_beside_or_passing_in_front_is_not_holding() -> None:
     frames = frames_at(25, 6)
     t, n = frames.timestamp_s, len(frames)

@@ -147,12 +147,12 @@ def test_two_children_who_keep_their_tracks_in_a_huddle_are_left_alone(tmp_path:
     assert found.track_id.tolist() == track_from_file(video, given, config=BLIND).detections.track_id.tolist()
 
 
-def taking_turns(folder: Path, second: tuple[tuple[int, int, int], ...]) -> tuple[Path, Path]:
-    """A child goes out of sight, and after two seconds there is one in the same place that looks like ``second``."""
+def taking_turns(folder: Path, second: tuple[tuple[int, int, int], ...], *, away_s: float = 2.0) -> tuple[Path, Path]:
+    """A child goes out of sight, and after ``away_s`` there is one in the same place that looks like ``second``."""
     images, detections = [], []
     for n in range(8 * FPS):
         image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
-        if n / FPS < 3 or n / FPS >= 5:
+        if n / FPS < 3 or n / FPS >= 3 + away_s:
             draw(image, 150, LEFT_CHILD if n / FPS < 3 else second)
             bbox = [box_at(150)[0], 40.0, *CHILD]
             detections.append({"frame_index": n, "category_id": 1, "bbox": bbox, "score": 0.9})
@@ -168,3 +168,29 @@ def test_who_looks_different_does_not_continue_a_track(tmp_path: Path) -> None:
     assert set(same.track_id.tolist()) == {1}
     other = track_from_file(*taking_turns(tmp_path, RIGHT_CHILD)).detections
     assert set(other.track_id.tolist()) == {1, 2}
+
+
+NEARLY_LEFT = (LEFT_CHILD[0], LEFT_CHILD[1], RIGHT_CHILD[2])
+"""Differs from the left child by the trousers only."""
+
+
+@pytest.mark.parametrize("away_s", [0.8, 2.0])  # within and beyond the time that the tracker itself waits
+def test_who_stands_where_another_one_stood_is_somebody_else(tmp_path: Path, away_s: float) -> None:
+    other = track_from_file(*taking_turns(tmp_path, NEARLY_LEFT, away_s=away_s)).detections
+    assert set(other.track_id.tolist()) == {1, 2}
+    lax = VideoConfig(track=TrackConfig(appearance_nearest=1.0, appearance_limit=1.0))
+    assert set(
+        track_from_file(*taking_turns(tmp_path, NEARLY_LEFT, away_s=away_s), config=lax).detections.track_id
+    ) == {1}
+    same = track_from_file(*taking_turns(tmp_path, LEFT_CHILD, away_s=away_s)).detections
+    assert set(same.track_id.tolist()) == {1}
+
+
+def test_who_may_have_come_back_is_told_and_not_joined(tmp_path: Path) -> None:
+    apart = VideoConfig(track=TrackConfig(rejoin_s=0.0))
+    back = track_from_file(*taking_turns(tmp_path, LEFT_CHILD), config=apart)
+    assert set(back.detections.track_id.tolist()) == {1, 2}
+    note = next(note for note in back.notes() if "may be the same person" in note)
+    assert "track 2 (from 5.0 s) of track 1 (until 3.0 s)" in note
+    other = track_from_file(*taking_turns(tmp_path, RIGHT_CHILD), config=apart)
+    assert not any("may be the same person" in note for note in other.notes())

@@ -36,12 +36,23 @@ FILES = {
     "frames.csv": "frame,class_name,score,xmin,ymin,xmax,ymax\n3,person,0.5,10,20,40,60\n",
     "times.csv": "time_s,label,confidence,x,y,width,height\n0.12,person,0.5,10,20,30,40\n",
     "ms.csv": "time_ms;category;conf;x1;y1;x2;y2\n119;person;0.5;10;20;40;60\n",
+    "beyond.csv": "frame,label,x1,y1,x2,y2,score\n3,person,0.1,0.2,0.4,0.6,0.5\n",
+    "padded.csv": " Frame ; Class Name ; X1 ; Y1 ; X2 ; Y2 ; Conf \n3; person ;10;20;40;60;0.5\n",
+    "numbered.csv": "frame,class,name,box.x1,box.y1,box.x2,box.y2,confidence\n3,0,person,10,20,40,60,0.5\n",
+    "clock.csv": "frame_id,time_in_extended_iso,label,x1,y1,x2,y2,score\n0,00:00:00.12,person,10,20,40,60,0.5\n",
+    "videos.csv": "video,frame,label,x1,y1,x2,y2,score\nb/visit1.mp4,3,person,10,20,40,60,.5\nvisit2,3,cup,1,2,3,4,1\n",
+    "shares.json": json.dumps(
+        {
+            "categories": [{"id": 1, "name": " person\n"}],
+            "detections": [{"frame_index": 3, "category_id": 1, "bbox": [0.1, 0.2, 0.3, 0.4], "score": 0.5}],
+        }
+    ),
     "shares.csv": "frame_index,class,confidence,x1,y1,x2,y2\n3,person,0.5,0.1,0.2,0.4,0.6\n",
 }
 
 
 def read(path: Path) -> DetectionFile:
-    return read_detections(path, stored_px=(100, 100), clock=lambda: TIMES_S)
+    return read_detections(path, stored_px=(100, 100), clock=lambda: TIMES_S, video="visit1.mp4")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -100,3 +111,77 @@ def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path: Path, name: st
     with pytest.raises(InputDataError) as caught:
         read(tmp_path / name)
     assert found in str(caught.value.found) and caught.value.where == str(tmp_path / name)
+
+
+def test_boxes_that_reach_a_little_beyond_the_image_are_shares_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("frame,label,x1,y1,x2,y2,score\n3,cup,0.5,0.2,1.003,0.6,0.5\n")
+    assert read(tmp_path / "d.csv").table(FRAMES).boxes_xyxy[0].tolist() == pytest.approx([50, 20, 100.3, 60], abs=1e-3)
+
+
+def test_frames_that_count_sampled_images_yield_to_the_times(tmp_path: Path) -> None:
+    lines = [f"{n},{n},cup,0.9,1,2,30,40" for n in range(4)]
+    (tmp_path / "d.csv").write_text("\n".join(["frame,time,name,score,x1,y1,x2,y2", *lines]))
+    found = read(tmp_path / "d.csv")
+    assert found.table(FRAMES).frame_index.tolist() == [0, 25, 50, 75] and "time was used" in found.notes[0]
+
+
+def test_times_that_are_none_of_the_video_yield_to_the_frames(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("frame,time,name,score,x1,y1,x2,y2\n3,1719830000,cup,0.9,1,2,30,40\n")
+    found = read(tmp_path / "d.csv")
+    assert found.table(FRAMES).frame_index.tolist() == [3] and "time was not used" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.json"])
+def test_frames_up_to_one_past_the_last_are_counted_from_one(tmp_path: Path, name: str) -> None:
+    lines = [f"{n},person,0.9,1,2,30,40" for n in range(1, 101)]
+    results = [{"image_id": n, "category_id": 1, **COCO_BOX} for n in range(1, 101)]
+    text = "\n".join(["frame,name,score,x1,y1,x2,y2", *lines]) if name == "d.csv" else json.dumps(results)
+    (tmp_path / name).write_text(text)
+    found = read(tmp_path / name)
+    assert found.table(FRAMES).frame_index.tolist() == list(range(100)) and "from 1" in found.notes[0]
+
+
+def test_of_several_videos_only_the_one_that_is_analysed_is_read(tmp_path: Path) -> None:
+    for name in ("visit1_4", "visit2_4", "visit2_5"):
+        (tmp_path / f"{name}.txt").write_text("0 0.25 0.4 0.3 0.4 0.5\n")
+    assert read(tmp_path).table(FRAMES).frame_index.tolist() == [3]
+    with pytest.raises(InputDataError, match="none called visit3"):
+        read_detections(tmp_path, stored_px=(100, 100), video="visit3.mp4")
+
+
+def test_tasks_of_a_cvat_project_are_told_apart(tmp_path: Path) -> None:
+    task = "<task><id>{0}</id><source>visit{0}.mp4</source></task>"
+    track = (
+        '<track id="0" label="{1}" task_id="{0}">'
+        '<box frame="3" outside="0" occluded="0" xtl="10" ytl="20" xbr="40" ybr="60"/></track>'
+    )
+    tasks, tracks = task.format(1) + task.format(2), track.format(1, "child") + track.format(2, "cup")
+    project = f"<project><tasks>{tasks}</tasks></project>"
+    (tmp_path / "a.xml").write_text(f"<annotations><meta>{project}</meta>{tracks}</annotations>")
+    assert read(tmp_path / "a.xml").names == ("child",)
+
+
+def test_frames_outside_a_cvat_job_are_not_processed(tmp_path: Path) -> None:
+    job = "<start_frame>2</start_frame><stop_frame>10</stop_frame><frame_filter>step=4</frame_filter>"
+    meta = f"<meta><task>{job}</task></meta>"
+    (tmp_path / "a.xml").write_text(CVAT.replace("</version>", f"</version>{meta}").replace('frame="3"', 'frame="6"'))
+    assert read(tmp_path / "a.xml").processed == frozenset({2, 6, 10})
+
+
+def test_a_folder_of_yolo_text_with_a_frame_0_counts_from_0(tmp_path: Path) -> None:
+    for n in range(0, 100, 25):
+        (tmp_path / f"frame_{n:06d}.txt").write_text("0 0.25 0.4 0.3 0.4 0.5\n" if n < 50 else "")
+    found = read(tmp_path)
+    assert found.table(FRAMES).frame_index.tolist() == [0, 25] and found.processed == frozenset({0, 25, 50, 75})
+
+
+def test_images_of_another_video_of_a_coco_file_are_left_out(tmp_path: Path) -> None:
+    images = [{"id": n, "frame_index": 3, "video_id": n} for n in (1, 2)]
+    content = {
+        "categories": [{"id": 1, "name": "person"}],
+        "videos": [{"id": 1, "name": "visit1"}, {"id": 2, "name": "visit2"}],
+        "images": images,
+        "annotations": [{"image_id": n, "category_id": 1, **COCO_BOX} for n in (1, 2, 2)],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    assert len(read(tmp_path / "a.json").table(FRAMES)) == 1

@@ -15,7 +15,13 @@ from visionllm_interaction.core.frame_table import NOT_SAMPLED, FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.store.sightings import find_sightings
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
-from visionllm_interaction.video.detection_files.processed_frames import NO_OUTPUT, find_frame_grid, with_processed
+from visionllm_interaction.video.detection_files.processed_frames import (
+    NO_OUTPUT,
+    find_frame_grid,
+    find_processed,
+    silence_notes,
+    with_processed,
+)
 from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
 from visionllm_interaction.video.tracking.pipeline import TrackedVideo, track_from_file
 from visionllm_interaction.video.tracking.postprocess import track
@@ -54,6 +60,39 @@ def test_a_regular_pattern_of_frames_is_recognised(frames: Any, found: tuple[flo
 def test_a_pattern_goes_on_to_both_ends_of_the_video() -> None:
     grid = find_frame_grid(np.arange(57, 400, 25))
     assert grid is not None and grid.frames(500).tolist() == list(range(7, 500, 25))
+
+
+def test_uneven_frames_without_neighbours_are_the_processed_ones() -> None:
+    index = np.cumsum([3, 25, 28, 22, 24, 29, 21, 25, 26, 23, 27, 22, 25])
+    pattern = find_processed(index)
+    assert pattern is not None and set(index.tolist()) <= set(pattern.frames(330).tolist())
+    assert len(pattern.frames(330)) <= len(index) + 2
+
+
+def test_two_rates_in_one_file_are_told_apart() -> None:
+    pattern = find_processed(np.array([*range(0, 250, 25), *range(250, 300)]))
+    assert pattern is not None and pattern.frames(310).tolist() == [*range(0, 250, 25), *range(250, 310)]
+    pattern = find_processed(np.array([*range(0, 250, 25), *range(250, 500, 5)]))
+    assert pattern is not None and pattern.frames(500).tolist() == [*range(0, 250, 25), *range(250, 500, 5)]
+
+
+def test_frames_without_a_detection_between_sampled_ones_count_as_processed() -> None:
+    index = np.array([n for n in [*range(0, 500, 25), *range(500, 600)] if n not in (100, 125, 300)])
+    pattern = find_processed(index)
+    assert pattern is not None and {100, 125, 300} <= set(pattern.frames(600).tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_something_that_is_found_now_and_then_is_no_pattern(seed: int) -> None:
+    pattern = find_processed(np.flatnonzero(np.random.default_rng(seed).random(5000) < 0.04))
+    assert pattern is None or len(pattern.frames(5000)) > 0.95 * 5000
+
+
+def test_a_silent_end_is_told() -> None:
+    frames = frames_at(25, 20)
+    assert "none after 10.0 s" in silence_notes(np.arange(250), frames)[0]
+    assert "none before 10.0 s" in silence_notes(np.arange(250, 500), frames)[0]
+    assert silence_notes(np.arange(20, 480), frames) == ()
 
 
 def test_a_processed_frame_stands_until_the_next_one_but_not_for_what_was_left_out() -> None:

@@ -59,14 +59,14 @@ def get(
 
 @models.command("add")
 def add(
-    file: Annotated[Path, typer.Argument(help="A file, a package (.whl, .zip, .tgz) or a folder.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, packages (.whl, .zip, .tgz) or folders.")],
     name: Annotated[str | None, typer.Option(help="Which model it must be; default: seen by its sha256.")] = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Add models from files that are here, recognised by their sha256; nothing is fetched."""
     from visionllm_interaction.detection.registry.acquire import add_model
 
-    added = list(add_model(file, name=name))
+    added = [model for file in files for model in add_model(file, name=name)]
     return CommandResult(_result(added), as_lines(map(_added_line, added)), json_output)
 
 

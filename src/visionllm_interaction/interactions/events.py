@@ -124,10 +124,10 @@ def _ends_of(
     taken = former is not None and _is_handover(former, bout, config)
     if former is not None and taken:
         yield bout.begin_s, "hands_over", (former.subject_track_id, person, item), bout.confidence
-    elif bout.begin_s - grid.begins_s[0] > _CUT_S:
+    elif bout.begin_s - grid.begins_s[0] > _CUT_S and _was_there(bout, grid, config.min_absence_s):
         yield bout.begin_s, "picks_up", (person, item), bout.confidence
     given = later is not None and _is_handover(bout, later, config)
-    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid):
+    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid, config.min_absence_s):
         yield bout.end_s, "puts_down", (person, item), bout.confidence
 
 
@@ -136,11 +136,24 @@ def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> b
     return giver.subject_track_id != receiver.subject_track_id and apart_s <= config.handover_s
 
 
-def _stays(bout: Relation, grid: SceneGrid) -> bool:
-    """Whether the object is still visible just after the bout; an object carried out of sight is not put down."""
-    item = next(t for t in grid.tracks if t.track.track_id == bout.object_track_id)
-    later = int(np.searchsorted(grid.begins_s, bout.end_s - 1e-9))
-    if later >= len(grid.begins_s):
-        return False
-    until = grid.until(later, _STAYS_S)
-    return bool(item.seen[max(later - item.first, 0) : max(until - item.first, 0)].any())
+def _stays(bout: Relation, grid: SceneGrid, absence_s: float) -> bool:
+    """Whether the object is in sight after the bout; one that is carried out of sight is not put down.
+
+    Somebody who leaves with it may be lost a moment before it, so it has to be seen later than that, before
+    ``absence_s``.
+    """
+    begin_s = bout.end_s if grid.ends_s[-1] - bout.end_s <= _STAYS_S else bout.end_s + _STAYS_S
+    return _is_seen(bout.object_track_id, grid, begin_s, bout.end_s + max(absence_s, _STAYS_S))
+
+
+def _was_there(bout: Relation, grid: SceneGrid, absence_s: float) -> bool:
+    """Whether the object was in sight before the bout; one that is brought along is not picked up."""
+    end_s = bout.begin_s if bout.begin_s - grid.begins_s[0] <= _STAYS_S else bout.begin_s - _STAYS_S
+    return _is_seen(bout.object_track_id, grid, bout.begin_s - max(absence_s, _STAYS_S), end_s)
+
+
+def _is_seen(track_id: int, grid: SceneGrid, begin_s: float, end_s: float) -> bool:
+    """Whether a track is seen in a frame that begins from ``begin_s`` on and before ``end_s``."""
+    item = next(t for t in grid.tracks if t.track.track_id == track_id)
+    first, after = np.searchsorted(grid.begins_s, [begin_s - 1e-9, end_s - 1e-9])
+    return bool(item.seen[max(int(first) - item.first, 0) : max(int(after) - item.first, 0)].any())

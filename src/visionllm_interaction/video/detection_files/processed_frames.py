@@ -19,6 +19,13 @@ NO_OUTPUT = "no output of the detector"
 _CHANCE = 1e-3
 """A regular pattern counts if it would come about by chance less often than this."""
 _ROUNDS = 3
+_WINDOW, _LEAST_PERIOD, _SINGLE = 10, 4, 1.5
+"""So many steps in a row, none shorter than this, show which frames were processed: at most so many times the shortest
+are single steps. Where a detector runs on every frame and finds something now and then, most steps are longer."""
+_SINGLE_SHARE, _UNEVEN_SHARE = 0.6, 0.85
+"""Share of single steps where all steps are multiples of the shortest one, and where they are not."""
+_SILENT_S, _SILENT_SHARE = 2.0, 0.1
+"""So much of a video without any detection, at its begin or end, is told."""
 
 Ints = NDArray[np.int64]
 
@@ -41,6 +48,96 @@ class FrameGrid:
         places = self.first + self.period * np.arange(begin, int((n_frames - self.first) // self.period) + 2)
         index = np.rint(places).astype(np.int64)
         return np.unique(index[(index >= 0) & (index < n_frames)])
+
+
+@dataclass(frozen=True, eq=False)
+class UnevenFrames:
+    """Frames at steps that change within the video, on a grid.
+
+    Attributes:
+        grid: what all of them lie on; it may be every frame.
+        places: (n,) places on the grid with a detection, rising.
+        periods: (n - 1,) places from one processed frame to the next, in each step between them.
+    """
+
+    grid: FrameGrid
+    places: Ints
+    periods: Ints
+
+    def frames(self, n_frames: int) -> Ints:
+        """The processed ones of ``n_frames`` frames, rising."""
+        steps = np.diff(self.places)
+        parts = [
+            place + np.rint(np.arange(n) * step / n).astype(np.int64)
+            for place, step, n in zip(
+                self.places[:-1], steps, np.maximum(np.rint(steps / self.periods), 1).astype(np.int64), strict=True
+            )
+        ]
+        before = np.arange(self.places[0], -1, -self.periods[0])[::-1]
+        last = int((n_frames - self.grid.first) // self.grid.period) + 1
+        after = np.arange(self.places[-1], max(last, self.places[-1]) + 1, self.periods[-1])
+        places = np.concatenate([before, *parts, after])
+        index = np.rint(self.grid.first + self.grid.period * places).astype(np.int64)
+        return np.unique(index[(index >= 0) & (index < n_frames)])
+
+
+def find_processed(frame_index: Ints) -> FrameGrid | UnevenFrames | None:
+    """The frames that a detector processed, as those with detections show it.
+
+    Args:
+        frame_index: (n,) frames with at least one detection, in any order.
+
+    Returns:
+        A regular pattern, or frames at steps that change: at uneven times, or at two rates in one file. ``None``: every
+        frame may have been processed.
+    """
+    index = np.unique(frame_index)
+    grid = find_frame_grid(index)
+    base = grid or FrameGrid(0.0, 1.0)
+    places = np.rint((index - base.first) / base.period).astype(np.int64)
+    periods = _periods(np.diff(places))
+    return UnevenFrames(base, places, periods) if (periods > 1).any() else grid
+
+
+def _periods(steps: Ints) -> Ints:
+    """(n,) places between processed frames in each of ``steps`` (n,); 1 where nothing shows that there is more."""
+    periods = np.ones(len(steps), np.int64)
+    for begin in range(len(steps) - _WINDOW + 1):
+        near = steps[begin : begin + _WINDOW]
+        least = int(near.min())
+        multiples = least >= 2 * _LEAST_PERIOD and bool((np.abs(near - least * np.rint(near / least)) <= 1).all())
+        single = float((near <= _SINGLE * least).mean())
+        even = least >= _LEAST_PERIOD and single >= (_SINGLE_SHARE if multiples else _UNEVEN_SHARE)
+        if even or (near == least).all():
+            own = slice(begin, begin + _WINDOW)
+            periods[own] = np.maximum(periods[own], least)
+    return periods
+
+
+def silence_notes(frame_index: Ints, frames: FrameTable) -> tuple[str, ...]:
+    """A note where the begin or end of a video has no detection, and nothing says that it was processed.
+
+    Args:
+        frame_index: (n,) frames with detections.
+        frames: all frames of the video.
+
+    Returns:
+        A note or none.
+    """
+    if not len(frame_index):
+        return ()
+    first_s, last_s = (float(frames.timestamp_s[frames.frame_index == at][0]) for at in
+                       (frame_index.min(), frame_index.max()))  # fmt: skip
+    least_s = max(_SILENT_S, _SILENT_SHARE * (frames.end_s - float(frames.timestamp_s[0])))
+    silent = [f"before {first_s:.1f} s"] * (first_s - float(frames.timestamp_s[0]) > least_s)
+    silent += [f"after {last_s:.1f} s"] * (frames.end_s - last_s > least_s)
+    if not silent:
+        return ()
+    return (
+        f"the file has detections of frames {frame_index.min()} to {frame_index.max()} of {len(frames)}, none "
+        f"{' or '.join(silent)}: that time counts as processed, with nothing in it. If the detector did not run there, "
+        "list processed_frames; if the frames number sampled images, add their times",
+    )
 
 
 def find_frame_grid(frame_index: Ints) -> FrameGrid | None:

@@ -21,13 +21,13 @@ _CENTRAL_SHARE = 0.7
 """Share of a box's width that is used; the sides show background."""
 _COLOUR_FROM, _COLOUR_TO = 88, 168
 """Range of the colour channels (0 to 255, 128 is grey); clothes and toys are rarely more saturated."""
-_HISTOGRAMS = 3 * _STRIPES
-_MIN_SAMPLES = 3
+HISTOGRAMS = 3 * _STRIPES
+MIN_SAMPLES = 3
 """Minimum number of features to average; a single one may be unrepresentative."""
 _WHOLE = 255
 
 Ids = NDArray[np.int64]
-FEATURE_SIZE = _HISTOGRAMS * _BINS
+FEATURE_SIZE = HISTOGRAMS * _BINS
 
 
 def extract_features(image_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -85,18 +85,18 @@ class AppearanceFeatures:
     def mean(self, rows: Ids) -> NDArray[np.float64] | None:
         """Mean features of several rows of one object; ``None`` if too few rows have features."""
         available = rows[self.available(rows)]
-        return self.each(available).mean(axis=0) if len(available) >= _MIN_SAMPLES else None
+        return self.each(available).mean(axis=0) if len(available) >= MIN_SAMPLES else None
 
     def each(self, rows: Ids) -> NDArray[np.float64]:
         """(k, :data:`FEATURE_SIZE`) features of ``rows``, all of which must have some; each histogram sums to 1."""
-        values = self.values[self.index[rows]].reshape(len(rows), _HISTOGRAMS, _BINS).astype(np.float64)
+        values = self.values[self.index[rows]].reshape(len(rows), HISTOGRAMS, _BINS).astype(np.float64)
         shares: NDArray[np.float64] = values / values.sum(axis=2, keepdims=True)
         return shares.reshape(len(rows), FEATURE_SIZE)
 
 
 def appearance_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 minus the mean Bhattacharyya coefficient of the histograms (last axis): 0 if equal, at most 1."""
-    return np.asarray(1.0 - np.sqrt(one * other).sum(axis=-1) / _HISTOGRAMS)
+    return np.asarray(1.0 - np.sqrt(one * other).sum(axis=-1) / HISTOGRAMS)
 
 
 class FeatureBuffer:

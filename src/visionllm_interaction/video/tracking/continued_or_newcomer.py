@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_centres
-from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
+from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance, least_distance
 
 _MAX_CHANCE = 0.2
 """Number of people expected to appear there by chance, above which two tracks are two people."""
@@ -151,6 +155,48 @@ def fit_of_one(rows: DetectionTable, former: Ids, later: Ids) -> float:
     away = min(float(np.hypot(*moved)) for moved in moved_px) / float(heights.mean())
     resized = float(np.log(heights[1] / heights[0]))
     return _fit(away / (_PLACE_SCATTER + _PLACE_SCATTER_PER_S * gap_s)) * _fit(resized / _SIZE_SCATTER)
+
+
+_LISTED = 5
+
+
+def return_notes(rows: DetectionTable, features: AppearanceFeatures, *, config: TrackConfig) -> tuple[str, ...]:
+    """A note on tracks of people who may have been there before, under another track.
+
+    Whoever leaves and comes back gets a new track. Where both look alike it may be one person; colours cannot tell.
+
+    Args:
+        rows: tracked detections, without interpolated ones.
+        features: appearance features of these rows.
+        config: how much people may differ who look alike.
+
+    Returns:
+        One note that lists them, or none.
+    """
+    seen = TrackAppearance.of(rows, rows.track_id, features, window_s=config.appearance_window_s)
+    people = np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES)) & (rows.track_id != UNTRACKED)
+    tracks = [(int(i), np.flatnonzero(rows.track_id == i)) for i in np.unique(rows.track_id[people])]
+    spans = {i: (float(rows.timestamp_s[own[0]]), float(rows.timestamp_s[own[-1]])) for i, own in tracks}
+    # At one frame a second there may be thousands of tracks; most are too short to have a look.
+    ends = {i: look for i, own in tracks if (look := seen.each_before(own, spans[i][1])) is not None}
+    begins = {i: look for i, own in tracks if (look := seen.each_after(own, spans[i][0])) is not None}
+    found = []
+    for later, begin in begins.items():
+        begin_s = spans[later][0]
+        alike = [
+            (distance, former)
+            for former, end in ends.items()
+            if spans[former][1] < begin_s
+            and (distance := least_distance(end, begin)) is not None
+            and distance <= config.appearance_nearest
+        ]
+        if alike:
+            former = min(alike)[1]
+            found.append(f"track {later} (from {begin_s:.1f} s) of track {former} (until {spans[former][1]:.1f} s)")
+    if not found:
+        return ()
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return (f"may be the same person, as they look alike: {', '.join(found[:_LISTED])}{more}; merge those who are",)
 
 
 def _gap_s(rows: DetectionTable, former: Ids, later: Ids) -> float:

@@ -16,8 +16,15 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.path_type import StrPath
-from visionllm_interaction.video.detection_files.formats import EXPECTED, UNREADABLE, Clock, Row, read_content
-from visionllm_interaction.video.detection_files.processed_frames import FrameGrid, find_frame_grid, with_processed
+from visionllm_interaction.video.detection_files.file_content import Clock, Row
+from visionllm_interaction.video.detection_files.formats import EXPECTED, UNREADABLE, read_content
+from visionllm_interaction.video.detection_files.processed_frames import (
+    FrameGrid,
+    UnevenFrames,
+    find_processed,
+    silence_notes,
+    with_processed,
+)
 
 TRUTH_FILE = "truth.json"
 _MOST_FRAMES = 2**62
@@ -101,14 +108,14 @@ class DetectionFile:
         self._frames = [row[0] for row in self._rows]
 
     @cached_property
-    def grid(self) -> FrameGrid | None:
-        """The regular pattern of frames that were processed; ``None``: every frame, or as the file says."""
-        return None if self.processed is not None else find_frame_grid(np.array(self._frames, dtype=np.int64))
+    def pattern(self) -> FrameGrid | UnevenFrames | None:
+        """The pattern of frames that were processed; ``None``: every frame, or as the file says."""
+        return None if self.processed is not None else find_processed(np.array(self._frames, dtype=np.int64))
 
     @property
     def is_sampled(self) -> bool:
         """Whether the detector did not process every frame."""
-        return self.processed is not None or self.grid is not None
+        return self.processed is not None or self.pattern is not None
 
     def frame_table(self, frames: FrameTable, *, sample_fps: float | None = None, gaps: bool = True) -> FrameTable:
         """The table of frames with those marked that the detector processed.
@@ -127,7 +134,7 @@ class DetectionFile:
         if self.processed is not None:
             index = np.array(sorted(self.processed | set(self._frames)), dtype=np.int64)
         else:
-            index = self.grid.frames(len(frames)) if self.grid else frames.frame_index
+            index = self.pattern.frames(len(frames)) if self.pattern else frames.frame_index
         found = with_processed(frames, index, sample_fps=sample_fps, gaps=gaps)
         if not found.processed.any():
             raise _refused(self._path, expected="detections of frames of this video", found="none of its frames")
@@ -137,6 +144,12 @@ class DetectionFile:
         """(n, 4) boxes of one frame, xyxy in pixels, in the order of :meth:`table`."""
         own = slice(bisect_left(self._frames, frame_index), bisect_right(self._frames, frame_index))
         return np.array([row[3] for row in self._rows[own]], np.float32).reshape(-1, 4)
+
+    def silence(self, frames: FrameTable) -> tuple[str, ...]:
+        """A note where the begin or end of the video has no detection, unless the file says what was processed."""
+        if self.processed is not None:
+            return ()
+        return silence_notes(np.array(self._frames, dtype=np.int64), frames)
 
     def left_out(self, frames: FrameTable) -> int:
         """Number of detections in frames that were not processed."""
@@ -175,6 +188,7 @@ def read_detections(
     scale: Scale = (1.0, 1.0),
     stored_px: tuple[int, int] | None = None,
     clock: Clock | None = None,
+    video: str | None = None,
 ) -> DetectionFile:
     """Read detections of another program: JSON, CSV, MOT, CVAT for video, or a folder of YOLO text.
 
@@ -186,7 +200,8 @@ def read_detections(
         path: the file or folder; boxes are in pixels of the upright image as stored.
         scale: factors (x, y) from stored pixels to square pixels.
         stored_px: width and height of the upright image as stored; for boxes in shares of them.
-        clock: gives the times of all frames; for files with times instead of frames.
+        clock: gives the times of all frames; for files with times, or with frames counted from 1.
+        video: name of the video's file; of detections of several videos only its own are read.
 
     Returns:
         The detections and the category names of the file.
@@ -196,7 +211,7 @@ def read_detections(
     """
     path = Path(path)
     try:
-        content = read_content(path, clock=clock)
+        content = read_content(path, clock=clock, video=video)
         if content.normalised:
             if stored_px is None:
                 raise ValueError("boxes in shares of an image of unknown size")

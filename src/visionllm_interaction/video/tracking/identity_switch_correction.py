@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, Ids, appearance_distance
+from visionllm_interaction.video.tracking.appearance import (
+    HISTOGRAMS,
+    MIN_SAMPLES,
+    AppearanceFeatures,
+    Ids,
+    appearance_distance,
+)
 
 _TOUCH_IOU = 0.2
 """Overlap from which a tracker may confuse two objects."""
@@ -22,6 +29,8 @@ _CLEAR_IOU = 0.1
 """With more overlap, the features are mixed with those of the other object."""
 _APART_S = 0.5
 """An encounter is over when both were seen apart for this time."""
+BLINK_S = 0.5
+"""In a shorter gap nobody leaves and nobody else comes."""
 _EDGE_S = 0.5
 """The switch may be up to this time before or after the encounter."""
 
@@ -63,18 +72,74 @@ class TrackAppearance:
 
     def before(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
         """Mean features of the rows ``own`` up to ``time_s``; ``None`` if too few are unoccluded."""
-        at_s = self.rows.timestamp_s[own]
-        return self.features.mean(own[self.clear[own] & (at_s <= time_s) & (at_s >= time_s - self.window_s)])
+        return self.features.mean(self._clear_before(own, time_s))
 
     def after(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
         """Mean features of the rows ``own`` from ``time_s`` on; ``None`` if too few are unoccluded."""
+        return self.features.mean(self._clear_after(own, time_s))
+
+    def _clear_before(self, own: Ids, time_s: float) -> Ids:
         at_s = self.rows.timestamp_s[own]
-        return self.features.mean(own[self.clear[own] & (at_s >= time_s) & (at_s <= time_s + self.window_s)])
+        return self._with_features(own[self.clear[own] & (at_s <= time_s) & (at_s >= time_s - self.window_s)])
+
+    def _clear_after(self, own: Ids, time_s: float) -> Ids:
+        at_s = self.rows.timestamp_s[own]
+        return self._with_features(own[self.clear[own] & (at_s >= time_s) & (at_s <= time_s + self.window_s)])
+
+    def _with_features(self, own: Ids) -> Ids:
+        return own[self.features.available(own)]
+
+    def nearest(self, former: Ids, later: Ids, end_s: float, begin_s: float) -> float | None:
+        """Least appearance distance of a row at the end of ``former`` and one at the begin of ``later``.
+
+        Somebody who was lost and found again looks in some image as in another before, although the mean changes as
+        people turn and bend. ``None`` if too few rows are unoccluded.
+        """
+        return least_distance(self.each_before(former, end_s), self.each_after(later, begin_s))
+
+    def each_before(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
+        """(k, n) roots of the features of rows ``own`` up to ``time_s``; ``None`` if too few are unoccluded."""
+        return self._roots(self._clear_before(own, time_s))
+
+    def each_after(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
+        """(k, n) roots of the features of rows ``own`` from ``time_s`` on; ``None`` if too few are unoccluded."""
+        return self._roots(self._clear_after(own, time_s))
+
+    def _roots(self, rows: Ids) -> NDArray[np.float64] | None:
+        return np.sqrt(self.features.each(rows)) if len(rows) >= MIN_SAMPLES else None
 
     def distance(self, former: Ids, later: Ids, end_s: float, begin_s: float) -> float | None:
         """Appearance distance (0 to 1) from the end of ``former`` to the begin of ``later``; ``None`` if unknown."""
         end, begin = self.before(former, end_s), self.after(later, begin_s)
         return None if end is None or begin is None else float(appearance_distance(end, begin))
+
+
+def split_where_replaced(rows: DetectionTable, ids: Ids, appearance: TrackAppearance, *, limit: float) -> Ids:
+    """Split tracklets of people where, after a gap, somebody of another look stands in the same place.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        appearance: appearance of the tracked objects.
+        limit: least appearance distance, of the most similar rows before and after, from which there are two people.
+
+    Returns:
+        (n,) tracklet ids.
+    """
+    ids = ids.copy()
+    is_person = np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES))
+    free = int(ids.max(initial=0)) + 1
+    for track_id in np.unique(ids[is_person & (ids != UNTRACKED)]).tolist():
+        own = np.flatnonzero(ids == track_id)
+        begin = 0
+        for gap in (np.flatnonzero(np.diff(rows.timestamp_s[own]) > BLINK_S) + 1).tolist():
+            former, later = own[begin:gap], own[gap:]
+            end_s, begin_s = float(rows.timestamp_s[former[-1]]), float(rows.timestamp_s[later[0]])
+            nearest = appearance.nearest(former, later, end_s, begin_s)
+            if nearest is not None and nearest > limit:
+                ids[later] = free
+                free, begin = free + 1, gap
+    return ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +149,11 @@ class _EncounterTrack:
     rows: Ids
     before: NDArray[np.float64] | None
     after: NDArray[np.float64] | None
+
+
+def least_distance(one: NDArray[np.float64] | None, other: NDArray[np.float64] | None) -> float | None:
+    """Least appearance distance of two sets of features, given as roots (k, n) and (m, n); ``None`` if one is."""
+    return None if one is None or other is None else float(1.0 - (one @ other.T).max() / HISTOGRAMS)
 
 
 def correct_identity_switches(rows: DetectionTable, ids: Ids, appearance: TrackAppearance, *, margin: float) -> Ids:

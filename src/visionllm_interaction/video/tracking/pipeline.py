@@ -28,9 +28,10 @@ from visionllm_interaction.video.decoding.reader import EndOfStream, VideoReader
 from visionllm_interaction.video.decoding.worker_messages import PixelFormat
 from visionllm_interaction.video.quality.image_quality import ImageQuality, ImageQualityMeter
 from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
-from visionllm_interaction.video.tracking.appearance import FeatureBuffer, extract_features
+from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, FeatureBuffer, extract_features
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
+from visionllm_interaction.video.tracking.continued_or_newcomer import return_notes
 from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
 
@@ -172,7 +173,8 @@ def track_with_detector(
         rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
     )
     searched = detector.categories.names
-    return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, image_quality=meter.result())
+    remarks = _returns(tracked, features, config)
+    return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, remarks, meter.result())
 
 
 def _metered(
@@ -280,6 +282,7 @@ def track_from_file(
         scale=info.stored_to_square,
         stored_px=(info.stored_width or info.width, info.stored_height or info.height),
         clock=lambda: read_times(path, config=_every_frame(config))[1].timestamp_s,
+        video=path.name,
     )
     if given.is_sampled:
         reader = VideoReader(path, config=_every_frame(config).decode)
@@ -310,9 +313,21 @@ def track_from_file(
             log.add(int(np.searchsorted(table.frame_index, index)), features)
     known = log.features(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=known)
-    remarks = (*given.notes, *_left_out_note(given.left_out(frames), config.decode, rest=len(table)))
+    remarks = (
+        *given.notes,
+        *given.silence(frames),
+        *_returns(tracked, known, config),
+        *_left_out_note(given.left_out(frames), config.decode, rest=len(table)),
+    )
     measured = None if meter is None else meter.result()
     return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks, measured)
+
+
+def _returns(tracked: DetectionTable, features: AppearanceFeatures | None, config: VideoConfig) -> tuple[str, ...]:
+    """A note on people who may have come back; the rows that were detected keep the order of their features."""
+    return (
+        () if features is None else return_notes(tracked.select(~tracked.interpolated), features, config=config.track)
+    )
 
 
 def _every_frame(config: VideoConfig) -> VideoConfig:

@@ -20,7 +20,11 @@ from visionllm_interaction.video.tracking.adapt_to_rate import (
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
 from visionllm_interaction.video.tracking.camera_motion import CameraPath
 from visionllm_interaction.video.tracking.category_voting import vote_categories
-from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance, correct_identity_switches
+from visionllm_interaction.video.tracking.identity_switch_correction import (
+    TrackAppearance,
+    correct_identity_switches,
+    split_where_replaced,
+)
 from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
 from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets
 
@@ -106,6 +110,8 @@ def postprocess_tracklets(
             rows, ids, config=config, moving=camera is not None, size_px=size_px, appearance=appearance
         )
 
+    if appearance is not None:
+        ids = split_where_replaced(rows, ids, appearance, limit=config.appearance_nearest)
     ids = stitched(ids)
     if appearance is not None:
         # After a correction, a track may continue one that did not match its appearance before.

@@ -15,15 +15,13 @@ from visionllm_interaction.core.frame_table import FrameTable, usual_steps
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.category_voting import duplicate_detections, nearest_in_time
 from visionllm_interaction.video.tracking.continued_or_newcomer import Appearances, begins_of, could_be_one, turned_back
-from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance
+from visionllm_interaction.video.tracking.identity_switch_correction import BLINK_S, TrackAppearance
 
 _SAME_BOX_IOU = 0.3
 _MIN_OBJECT_SIZE = 0.4
 """Least size, in heights of a person, to measure distances of small objects with: people carry them."""
 _EDGE = 0.02
 """A box is truncated if it is within this share of the image's width or height from an edge."""
-_BLINK_S = 0.5
-"""In a shorter gap nobody leaves at one edge and enters at another."""
 _TAIL_S = 0.25
 """A tracklet may overlap in time with its continuation for this long …"""
 _DOUBLE_S = 1.5
@@ -68,7 +66,7 @@ class _GapLimits:
 
     def exited_elsewhere(self, last_xyxy: NDArray[np.float32], first_xyxy: NDArray[np.float32], gap_s: float) -> bool:
         """Whether one tracklet leaves the image at an edge at which the other does not enter."""
-        if self.size_px is None or gap_s <= _BLINK_S:
+        if self.size_px is None or gap_s <= BLINK_S:
             return False
         out = _sides(last_xyxy, self.size_px)
         # People often touch the lower edge; they leave at the left or right one.
@@ -209,7 +207,7 @@ class _Street:
         size = size_px or tuple(np.ceil(rows.boxes_xyxy[:, 2:].max(axis=0, initial=1.0)).astype(int).tolist())
         found = {}
         for category in sorted({tracklet.category for tracklet in people}):
-            begins = [t.rows for t in people if t.category == category and t.begin_s > times[0] + _BLINK_S]
+            begins = [t.rows for t in people if t.category == category and t.begin_s > times[0] + BLINK_S]
             length_s = float(times[-1] - times[0])
             found[category] = begins_of(rows, begins, size_px=size, step_s=step_s, length_s=length_s)
         spans_s = np.array([(t.begin_s, t.end_s) for t in tracklets], np.float64).reshape(-1, 2)
@@ -269,7 +267,14 @@ def _with_appearance(
     distance, limit = appearance.distance(former.rows, later.rows, former.end_s, later.begin_s), config.appearance_limit
     if distance is None:
         return cost + _UNKNOWN
-    return cost + distance / limit if distance <= limit else None
+    if distance > limit:
+        return None
+    if former.category in PERSON_CATEGORIES and later.begin_s - former.end_s > BLINK_S:
+        # Time enough for one person to leave and another to stand in the same place.
+        nearest = appearance.nearest(former.rows, later.rows, former.end_s, later.begin_s)
+        if nearest is not None and nearest > config.appearance_nearest:
+            return None
+    return cost + distance / limit
 
 
 def _is_duplicate(rows: DetectionTable, former: Tracklet, later: Tracklet) -> bool:
