@@ -70,6 +70,10 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
 
+check-vulnerabilities: $(VENV)/.ready-deploy ## Known vulnerabilities of all locked packages; asks PyPI, so not offline
+	for file in requirements/*.txt deploy/docker/postgres.txt; do \
+	  $(DEPLOY_BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$file; done
+
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -177,4 +181,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: images test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

@@ -26,6 +26,10 @@ from deploy_checks import REPO
 from docker_engine import build, build_target, docker
 
 DOCKER = REPO / "deploy/docker"
+GGUF = "VISIONLLM_TEST_GGUF"
+"""Variable that names a language model's file; without it the service `llm` stays out."""
+LLAMA_SERVER = "VISIONLLM_TEST_LLAMA_SERVER"
+"""Variable that names a folder with a `llama-server` of this machine, for where llama.cpp's image cannot be pulled."""
 SERVICES = ("service", "worker", "postgres", "mlflow", "prometheus")
 """Grafana has no stand-in: its queries are put to Prometheus by the test."""
 IMAGE = "visionllm-interaction:serve"
@@ -121,11 +125,20 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
     for target in ("serve", "train"):
         build_target(target)
     name = f"visionllm-test-{secrets.token_hex(3)}"
-    addresses = {service: f"127.77.{os.getpid() % 250}.{n}" for n, service in enumerate(SERVICES, start=1)}
+    gguf = Path(os.environ[GGUF]) if GGUF in os.environ else None
+    names = (*SERVICES, "llm") if gguf else SERVICES
+    addresses = {service: f"127.77.{os.getpid() % 250}.{n}" for n, service in enumerate(names, start=1)}
     passwords = _write_secrets(folder)
     file = folder / "compose.yaml"
     file.write_text(yaml.safe_dump(_derived(folder, addresses)))
     settings = {"VISIONLLM_MODELS": str(models), "VISIONLLM_DETECTOR": detector}
+    if gguf:
+        model = {
+            "VISIONLLM_LLM_FILE": gguf.name,
+            "VISIONLLM_LLM_MODEL": "local",
+            "VISIONLLM_LLM_URL": "http://llm:8080/v1",
+        }
+        settings |= model
     project = ComposeProject(name, file, addresses, passwords, settings)
     try:
         project.compose("up", "--no-start", timeout_s=300)
@@ -184,9 +197,9 @@ def _write_secrets(folder: Path) -> tuple[str, ...]:
 
 def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
     content = yaml.safe_load((DOCKER / "compose.yaml").read_text())
-    services = {name: content["services"][name] for name in SERVICES}
+    services = {name: content["services"][name] for name in addresses}
     for name, service in services.items():
-        for key in ("ports", "build"):
+        for key in ("ports", "build", "profiles"):
             service.pop(key, None)
         service["network_mode"] = "host"
         service["extra_hosts"] = dict(addresses)
@@ -197,6 +210,9 @@ def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
         service["volumes"] = [_mount(text, folder) for text in service["volumes"]]
         if name in STAND_INS:
             service["image"] = _available(name, service["image"])
+    if "llm" in services:
+        services["llm"]["volumes"] = [f"{Path(os.environ[GGUF]).parent}:/models:ro"]
+        services["llm"]["image"] = _available("llm", services["llm"]["image"])
     for name in ("service", "worker"):
         services[name]["environment"] = {"VISIONLLM_HEALTH_URL": f"http://{addresses[name]}:8000/v1/healthz"}
     services["postgres"]["command"] = ["-c", f"listen_addresses={addresses['postgres']}"]
@@ -229,8 +245,8 @@ def _available(name: str, image: str) -> str:
         return image
     if docker("pull", image, check=False, timeout_s=300).returncode == 0:
         return image
-    tag = f"visionllm-test/{name}"
-    build(tag, f"tests/deploy/stand_ins/{name}")
+    tag, here = f"visionllm-test/{name}", f"tests/deploy/stand_ins/{name}"
+    build(tag, "-f", f"{here}/Dockerfile", os.environ[LLAMA_SERVER] if name == "llm" else here)
     return tag
 
 

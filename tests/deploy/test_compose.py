@@ -6,6 +6,7 @@ The tests follow one another: each finds the services as the one before left the
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from compose_project import ComposeProject, running_project, targets, wait_for
+from compose_project import GGUF, ComposeProject, running_project, targets, wait_for
 from deploy_checks import REPO, tiny_training
 from docker_engine import docker, need_engine
 
@@ -101,6 +102,26 @@ def test_the_worker_analyses_what_the_service_accepts(stack: Stack, shared_data:
     picture = sorted((shared_data / "coco-mini/val2017").glob("*.jpg"))[0]
     files = {"file": (picture.name, picture.read_bytes(), "image/jpeg")}
     assert stack.client.post("/v1/detect", files=files).status_code == 200
+
+
+@pytest.mark.skipif(GGUF not in os.environ, reason=f"no language model at hand: set {GGUF}")
+def test_the_language_model_reads_what_the_rules_do_not(stack: Stack) -> None:
+    """The service asks its neighbour, which reads the question; the value is code's, the same as for plain words."""
+    llm = f"http://{stack.project.addresses['llm']}:8080/health"
+    wait_for(lambda: _answers(llm), what="the language model", seconds=300)
+    plain = stack.client.post("/v1/ask", json={"question": "How long was the person visible?"}, timeout=600).json()
+    free = {"question": "For what stretch of the recording could one make out the person?"}
+    answer = stack.client.post("/v1/ask", json=free, timeout=600).json()
+    assert answer["planner"] == "llm" and answer["model"] == "local", answer
+    assert answer["status"] == "answered", answer
+    assert answer["claims"][0]["value"] == plain["claims"][0]["value"]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
