@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from functools import cache
 
 import pytest
 from deploy_checks import REPO
@@ -59,8 +60,9 @@ def build_target(target: str) -> str:
     return tag
 
 
+@cache
 def git(*arguments: str) -> str:
-    """What git says of the checkout."""
+    """What git says of the checkout; the same for the whole run of tests, whatever is committed meanwhile."""
     return subprocess.run(["git", *arguments], cwd=REPO, check=True, capture_output=True, text=True).stdout.strip()
 
 
