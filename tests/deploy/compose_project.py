@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import time
@@ -68,6 +69,16 @@ class ComposeProject:
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{(done.stdout + done.stderr).decode(errors='replace')[-4000:]}")
         return done.stdout.decode()
+
+    def shell(self, commands: str, folder: Path) -> None:
+        """Run commands of the docs in a folder, with this project in place of ``docker compose``."""
+        ours = shlex.join([*compose_command(), "-p", self.name, "-f", str(self.file)])
+        command = ["bash", "-euo", "pipefail", "-c", commands.replace("docker compose", ours)]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **self.settings}, capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            pytest.fail(f"{commands}\n{(done.stdout + done.stderr).decode(errors='replace')[-4000:]}")
 
     def container(self, service: str) -> str:
         """Id of the container of a service."""

@@ -191,6 +191,24 @@ def test_a_disk_that_fills_up_is_told(stack: Stack) -> None:
     stack.wait_for_alerts(low, gone=True)
 
 
+def test_a_backup_brings_back_what_was_lost(stack: Stack, tmp_path: Path) -> None:
+    """By the commands of docs/deploy.md."""
+    section = (REPO / "docs/deploy.md").read_text().partition("### Backup, restore, upgrade")[2]
+    backup, restore = section.split("```")[1:4:2]
+    question = {"question": "How long was the person visible?"}
+    before = stack.client.post("/v1/ask", json=question).json()["claims"][0]["value"]
+    jobs = stack.project.sql("visionllm", "SELECT count(*) FROM dbos.workflow_status")
+    stack.project.shell(backup, tmp_path)
+    stack.project.sql("mlflow", "DELETE FROM metrics")
+    stack.project.sql("visionllm", "DELETE FROM dbos.workflow_status")
+    docker("exec", stack.project.holder, "sh", "-c", "rm -r /data/service/store /data/service/uploads")
+    stack.project.shell(restore, tmp_path)
+    wait_for(lambda: _answers(f"{stack.client.base_url}/v1/readyz"), what="ready", seconds=300)
+    assert stack.client.post("/v1/ask", json=question).json()["claims"][0]["value"] == before
+    assert stack.project.sql("visionllm", "SELECT count(*) FROM dbos.workflow_status") == jobs
+    assert stack.project.sql("mlflow", "SELECT count(*) FROM metrics WHERE key = 'AP'") == "1"
+
+
 def test_the_service_stops_in_order(stack: Stack) -> None:
     """Runs last."""
     for service in ("service", "worker"):
