@@ -381,8 +381,7 @@ def test_cluster_takes_jobs_and_probes_as_kuberay_sends_them(images: dict[str, s
     ports = f"--port={gcs} --dashboard-port={dashboard} --dashboard-agent-listen-port={agent}"
     start = f"ray start --head --block --num-cpus=1 --node-ip-address=127.0.0.1 --dashboard-host=127.0.0.1 {ports}"
     shell = ("--entrypoint", "/bin/bash", images["cluster"], "-lc", "--", f"ulimit -n 65536 || true; {start}")
-    patient = ("-e", "RAY_USAGE_STATS_ENABLED=0", "-e", "RAY_raylet_start_wait_time_s=240")
-    container = docker("run", "-d", *RAY, *NETWORK, *patient, *shell).stdout.decode().strip()
+    container = docker("run", "-d", *RAY, *NETWORK, "-e", "RAY_USAGE_STATS_ENABLED=0", *shell).stdout.decode().strip()
     try:
         for probe in (f"{agent}/api/local_raylet_healthz", f"{dashboard}/api/gcs_healthz"):
             _wait_for_probe(container, f"wget --tries 1 -T 10 -q -O- http://127.0.0.1:{probe} | grep success")
