@@ -12,6 +12,8 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 DEPLOY_BIN := $(VENV)/deploy/bin
 DEPLOY_OUT := $(VENV)/deploy/rendered
 DEMO_DIR ?= demo
+IMAGES ?= cpu cluster train serve
+DOCKER_BUILD ?= docker build
 PACKAGES ?= newest
 # Three modules use packages of extras. A warning of an old package about a newer one is no fault of ours.
 BASE_TESTS := tests/core tests/errors tests/config_loading tests/store tests/utils -W ignore::DeprecationWarning \
@@ -59,6 +61,7 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/docker/compose*.yaml
 	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	PATH="$$PWD/$(DEPLOY_BIN):$$PATH" $(DEPLOY_BIN)/actionlint -no-color
 	$(DEPLOY_BIN)/zizmor --offline --quiet --pedantic .github
 	$(BIN)/python deploy/k8s/render.py deploy/k8s/overlays/* deploy/k8s/jobs --out $(DEPLOY_OUT)
 	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
@@ -66,6 +69,10 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	@if command -v promtool >/dev/null; then cd deploy/monitoring \
 	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
+
+check-vulnerabilities: $(VENV)/.ready-deploy ## Known vulnerabilities of all locked packages; asks PyPI, so not offline
+	for file in requirements/*.txt deploy/docker/postgres.txt; do \
+	  $(DEPLOY_BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$file; done
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +116,10 @@ bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against t
 	$(BIN)/python benchmarks/gpu.py
 
 ##@ Upkeep
+images: ## The four container images, with the commit in their labels; needs a Docker engine (one: IMAGES=cpu)
+	for target in $(IMAGES); do $(DOCKER_BUILD) -f deploy/docker/Dockerfile --target $$target \
+	  --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(git log -1 --format=%cI) \
+	  -t visionllm-interaction:$$target . ; done
 install: $(VENV)/.ready-all ## Install the command `visionllm` into .venv
 lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
@@ -116,7 +127,8 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
 	$(LOCK) -c requirements/dev.txt --extra serve --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
-	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in -o requirements/cluster.txt
+	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in requirements/ray-node.in \
+	  -o requirements/cluster.txt
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
@@ -169,4 +181,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

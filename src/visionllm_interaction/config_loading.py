@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError
-from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.utils.path_type import StrPath, address_in
 from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 if TYPE_CHECKING:
@@ -27,6 +27,20 @@ class Section(DescribedModel):
     """Base of every configuration section: frozen, unknown keys refused, docstring per field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_address_for_a_path(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse ``s3://…`` where a path is set: it would become a folder named ``s3:``."""
+        given = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(one, str) and address_in(one) for one in given) and _holds_paths(cls, info.field_name):
+            raise ValueError("Input should be a path of this machine, not an address (docs/object-storage.md)")
+        return value
+
+
+def _holds_paths(model: type[BaseModel], field: str | None) -> bool:
+    annotation = model.model_fields[field].annotation if field in model.model_fields else None
+    return any(one is Path for one in (annotation, *get_args(annotation)))
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -228,7 +242,7 @@ def _explain(error: Any, model: type[BaseModel], origins: Mapping[KeyPath, str])
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{_did_you_mean(location, model)} [{where}]"
-    return f"{key}: {error['msg']}, found {error['input']!r} [{where}]"
+    return f"{key}: {error['msg'].removeprefix('Value error, ')}, found {error['input']!r} [{where}]"
 
 
 def _did_you_mean(location: tuple[str, ...], model: type[BaseModel]) -> str:

@@ -1,4 +1,4 @@
-"""A folder that installs this program on a machine without a network: wheels, models, settings, digests.
+"""A folder that installs this program on a machine without a network: wheels, models, settings, docs, digests.
 
 The folder is checked and installed by a shell script with the tools that every Linux machine has: the program is
 not there yet. Its wheels are those of the machine it is made on: same system, same Python.
@@ -87,6 +87,7 @@ def make_bundle(
             (folder / "models").mkdir(exist_ok=True)
             shutil.copyfile(path, folder / "models" / path.name)
         write_config_files(folder)
+        _copy_docs(folder)
         _write_about(folder, extras)
         script = folder / "install.sh"
         script.write_text(_INSTALL.replace("PYTHON_VERSION", _python()), encoding="utf-8")
@@ -190,6 +191,13 @@ def _write_requirements(folder: Path, wheels: Path) -> None:
         name, version = path.name.split("-")[:2]
         lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{sha256_file(path)}\n")
     (folder / REQUIREMENTS).write_text("".join(lines), encoding="utf-8")
+
+
+def _copy_docs(folder: Path) -> None:
+    """The documentation, where it is at hand: a checkout has it, an installed wheel has not."""
+    source = _checkout()
+    if source is not None and (source / "docs").is_dir():
+        shutil.copytree(source / "docs", folder / "docs", ignore=shutil.ignore_patterns(".*"))
 
 
 def _write_about(folder: Path, extras: Sequence[str]) -> None:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from visionllm_interaction.config import load
 from visionllm_interaction.errors import ServiceError, UsageError
 
 Recipe = Literal["train", "tune", "analyze"]
@@ -98,6 +100,7 @@ def prepare_job(recipe: Recipe, arguments: Sequence[str], resources: SlurmResour
 
     Raises:
         UsageError: if a value is none that Slurm reads, or the list of videos is not there.
+        ConfigError: if a setting is wrong; the job would find out after it has waited for its turn.
     """
     if recipe == "analyze" and not (arguments and Path(arguments[0]).is_file()):
         raise UsageError(
@@ -106,10 +109,18 @@ def prepare_job(recipe: Recipe, arguments: Sequence[str], resources: SlurmResour
             found=arguments[0] if arguments else "nothing",
             fix="find FOLDER -name '*.mp4' >videos.txt",
         )
+    load(_values_of(arguments, "-c", "--config"), _values_of(arguments, "-o", "--override"))
     script = recipes_folder() / f"{recipe}.sbatch"
     environment = f"--export=ALL,VISIONLLM_VENV={sys.prefix}"
     command = ("sbatch", "--parsable", environment, *resources.options(), str(script), *arguments)
     return SlurmJob(command, script.read_text(encoding="utf-8"))
+
+
+def _values_of(arguments: Sequence[str], *names: str) -> list[str]:
+    """The values of an option that is given as ``NAME VALUE`` or ``NAME=VALUE``, each time it is given."""
+    apart = [value for name, value in pairwise(arguments) if name in names]
+    joined = [word.partition("=")[2] for word in arguments if word.startswith("--") and word.partition("=")[0] in names]
+    return apart + joined
 
 
 def submit_job(job: SlurmJob) -> SlurmJob:

@@ -43,6 +43,7 @@ def test_a_cluster_that_does_not_start_is_said_in_our_words(
     with pytest.raises(ServiceError, match="cannot be reached") as caught:
         analyze([clip], tmp_path / "store", detections="truth", pool=Pool())
     assert caught.value.found == "The current node timed out during startup."
+    assert "without --cluster ray" in str(caught.value.fix)
 
 
 def copies(clip: Path, folder: Path) -> list[Path]:

@@ -49,6 +49,7 @@ def test_a_bundle_has_wheels_models_settings_and_a_digest_of_each(bundle: Path) 
     present = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file()}
     assert names == present - {"SHA256SUMS"}
     assert {"models/detector.pt", "config/model.yaml", "requirements.txt", "install.sh"} <= names
+    assert {"docs/index.md", "docs/deploy.md"} <= names
     assert (bundle / "requirements.txt").read_text().startswith("visionllm-interaction==9.9 --hash=sha256:")
 
 

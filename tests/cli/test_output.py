@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
@@ -20,3 +21,21 @@ def test_logs_follow_stderr_after_a_command_has_ended(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stderr", later)
     log.info("still heard")
     assert "still heard" in later.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("analyze", "s3://lab/visit.mp4", "--store", "store"), "videos"),
+        (("measures", "--store", "store", "--out", "s3://lab/visit.mp4"), "out"),
+        (("models", "add", "s3://lab/visit.mp4"), "file"),
+        (("corrections", "export", "--store", "store", "--out", "s3://lab/visit.mp4"), "out"),
+    ],
+)
+def test_an_address_is_refused_where_a_command_takes_a_path(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], where: str
+) -> None:
+    """As a path it would be a folder named ``s3:`` in the present one."""
+    assert run_app(app, [*arguments, "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["found"], error["where"]) == ("s3://lab/visit.mp4", where), error

@@ -34,9 +34,12 @@ def test_a_dry_run_shows_the_call_and_the_script(capsys: pytest.CaptureFixture[s
         (("train", "--memory", "32 GB"), "--memory cannot be read"),
         (("analyze",), "A list of videos is needed first"),
         (("analyze", "--", "not-there.txt"), "A list of videos is needed first"),
+        (("train", "--", "-o", "train.epoch=1"), "did you mean 'epochs'?"),
+        (("train", "--", "-c", "not-there.yaml"), "not-there.yaml: cannot be read"),
+        (("tune", "--", "-o", "artifacts_dir=s3://lab/runs"), "artifacts_dir: Input should be a path of this machine"),
     ],
 )
-def test_what_slurm_would_not_read_is_refused(
+def test_what_slurm_or_the_job_would_not_read_is_refused(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
     assert run_app(app, ["submit", *arguments]) == 2

@@ -78,3 +78,23 @@ def test_missing_file_and_bad_override_are_both_named(tmp_path: Path) -> None:
 
 def test_empty_file_means_defaults(tmp_path: Path) -> None:
     assert load_settings(Outer, [_write(tmp_path, "")]) == Outer()
+
+
+class Places(Section):
+    folder: Path = Path("here")
+    table: Path | None = None
+    folders: tuple[Path, ...] = ()
+    server: str | None = None
+
+
+@pytest.mark.parametrize("given", ["folder=s3://lab/x", "table=https://host/x", "folders=[a, gs://lab/x]"])
+def test_an_address_is_no_path(given: str) -> None:
+    """It would become a folder named ``s3:`` in the present one."""
+    with pytest.raises(ConfigError, match="Input should be a path of this machine, not an address") as caught:
+        load_settings(Places, overrides=[given])
+    assert given in caught.value.message
+
+
+def test_what_is_no_path_may_be_an_address_and_an_alias_is_none() -> None:
+    found = load_settings(Places, overrides=["server=https://host", "folder=models:/name@alias", "table=a:/b"])
+    assert (found.server, found.folder, found.table) == ("https://host", Path("models:/name@alias"), Path("a:/b"))

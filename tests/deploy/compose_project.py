@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import time
@@ -26,6 +27,10 @@ from deploy_checks import REPO
 from docker_engine import build, build_target, docker
 
 DOCKER = REPO / "deploy/docker"
+GGUF = "VISIONLLM_TEST_GGUF"
+"""Variable that names a language model's file; without it the service `llm` stays out."""
+LLAMA_SERVER = "VISIONLLM_TEST_LLAMA_SERVER"
+"""Variable that names a folder with a `llama-server` of this machine, for where llama.cpp's image cannot be pulled."""
 SERVICES = ("service", "worker", "postgres", "mlflow", "prometheus")
 """Grafana has no stand-in: its queries are put to Prometheus by the test."""
 IMAGE = "visionllm-interaction:serve"
@@ -64,6 +69,16 @@ class ComposeProject:
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{(done.stdout + done.stderr).decode(errors='replace')[-4000:]}")
         return done.stdout.decode()
+
+    def shell(self, commands: str, folder: Path) -> None:
+        """Run commands of the docs in a folder, with this project in place of ``docker compose``."""
+        ours = shlex.join([*compose_command(), "-p", self.name, "-f", str(self.file)])
+        command = ["bash", "-euo", "pipefail", "-c", commands.replace("docker compose", ours)]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **self.settings}, capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            pytest.fail(f"{commands}\n{(done.stdout + done.stderr).decode(errors='replace')[-4000:]}")
 
     def container(self, service: str) -> str:
         """Id of the container of a service."""
@@ -121,11 +136,20 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
     for target in ("serve", "train"):
         build_target(target)
     name = f"visionllm-test-{secrets.token_hex(3)}"
-    addresses = {service: f"127.77.{os.getpid() % 250}.{n}" for n, service in enumerate(SERVICES, start=1)}
+    gguf = Path(os.environ[GGUF]) if GGUF in os.environ else None
+    names = (*SERVICES, "llm") if gguf else SERVICES
+    addresses = {service: f"127.77.{os.getpid() % 250}.{n}" for n, service in enumerate(names, start=1)}
     passwords = _write_secrets(folder)
     file = folder / "compose.yaml"
     file.write_text(yaml.safe_dump(_derived(folder, addresses)))
     settings = {"VISIONLLM_MODELS": str(models), "VISIONLLM_DETECTOR": detector}
+    if gguf:
+        model = {
+            "VISIONLLM_LLM_FILE": gguf.name,
+            "VISIONLLM_LLM_MODEL": "local",
+            "VISIONLLM_LLM_URL": "http://llm:8080/v1",
+        }
+        settings |= model
     project = ComposeProject(name, file, addresses, passwords, settings)
     try:
         project.compose("up", "--no-start", timeout_s=300)
@@ -184,9 +208,9 @@ def _write_secrets(folder: Path) -> tuple[str, ...]:
 
 def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
     content = yaml.safe_load((DOCKER / "compose.yaml").read_text())
-    services = {name: content["services"][name] for name in SERVICES}
+    services = {name: content["services"][name] for name in addresses}
     for name, service in services.items():
-        for key in ("ports", "build"):
+        for key in ("ports", "build", "profiles"):
             service.pop(key, None)
         service["network_mode"] = "host"
         service["extra_hosts"] = dict(addresses)
@@ -197,6 +221,9 @@ def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
         service["volumes"] = [_mount(text, folder) for text in service["volumes"]]
         if name in STAND_INS:
             service["image"] = _available(name, service["image"])
+    if "llm" in services:
+        services["llm"]["volumes"] = [f"{Path(os.environ[GGUF]).parent}:/models:ro"]
+        services["llm"]["image"] = _available("llm", services["llm"]["image"])
     for name in ("service", "worker"):
         services[name]["environment"] = {"VISIONLLM_HEALTH_URL": f"http://{addresses[name]}:8000/v1/healthz"}
     services["postgres"]["command"] = ["-c", f"listen_addresses={addresses['postgres']}"]
@@ -229,8 +256,8 @@ def _available(name: str, image: str) -> str:
         return image
     if docker("pull", image, check=False, timeout_s=300).returncode == 0:
         return image
-    tag = f"visionllm-test/{name}"
-    build(tag, f"tests/deploy/stand_ins/{name}")
+    tag, here = f"visionllm-test/{name}", f"tests/deploy/stand_ins/{name}"
+    build(tag, "-f", f"{here}/Dockerfile", os.environ[LLAMA_SERVER] if name == "llm" else here)
     return tag
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from functools import cache
 
 import pytest
 from deploy_checks import REPO
@@ -48,9 +49,21 @@ def build(tag: str, *arguments: str) -> float:
 def build_target(target: str) -> str:
     """Build one of our own images; prints what it took and how large it is."""
     tag = f"visionllm-interaction:{target}"
-    seconds = build(tag, "-f", "deploy/docker/Dockerfile", "--target", target, ".")
+    named = (
+        "--build-arg",
+        f"REVISION={git('rev-parse', 'HEAD')}",
+        "--build-arg",
+        f"CREATED={git('log', '-1', '--format=%cI')}",
+    )
+    seconds = build(tag, "-f", "deploy/docker/Dockerfile", "--target", target, *named, ".")
     print(f"{tag}: {megabytes(tag):.0f} MB, of which the base {megabytes(BASE):.0f}; {seconds:.0f} s")
     return tag
+
+
+@cache
+def git(*arguments: str) -> str:
+    """What git says of the checkout; the same for the whole run of tests, whatever is committed meanwhile."""
+    return subprocess.run(["git", *arguments], cwd=REPO, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def megabytes(image: str) -> float:

@@ -6,6 +6,7 @@ The tests follow one another: each finds the services as the one before left the
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from compose_project import ComposeProject, running_project, targets, wait_for
+from compose_project import GGUF, ComposeProject, running_project, targets, wait_for
 from deploy_checks import REPO, tiny_training
 from docker_engine import docker, need_engine
 
@@ -103,6 +104,26 @@ def test_the_worker_analyses_what_the_service_accepts(stack: Stack, shared_data:
     assert stack.client.post("/v1/detect", files=files).status_code == 200
 
 
+@pytest.mark.skipif(GGUF not in os.environ, reason=f"no language model at hand: set {GGUF}")
+def test_the_language_model_reads_what_the_rules_do_not(stack: Stack) -> None:
+    """The service asks its neighbour, which reads the question; the value is code's, the same as for plain words."""
+    llm = f"http://{stack.project.addresses['llm']}:8080/health"
+    wait_for(lambda: _answers(llm), what="the language model", seconds=300)
+    plain = stack.client.post("/v1/ask", json={"question": "How long was the person visible?"}, timeout=600).json()
+    free = {"question": "For what stretch of the recording could one make out the person?"}
+    answer = stack.client.post("/v1/ask", json=free, timeout=600).json()
+    assert answer["planner"] == "llm" and answer["model"] == "local", answer
+    assert answer["status"] == "answered", answer
+    assert answer["claims"][0]["value"] == plain["claims"][0]["value"]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
     return job if job["status"] not in ("queued", "running") else None
 
@@ -168,6 +189,24 @@ def test_a_disk_that_fills_up_is_told(stack: Stack) -> None:
     stack.wait_for_alerts(low, ("VisionLLMDiskLow", "worker:8000"))
     docker("exec", container, "rm", "/data/ballast")
     stack.wait_for_alerts(low, gone=True)
+
+
+def test_a_backup_brings_back_what_was_lost(stack: Stack, tmp_path: Path) -> None:
+    """By the commands of docs/deploy.md."""
+    section = (REPO / "docs/deploy.md").read_text().partition("### Backup, restore, upgrade")[2]
+    backup, restore = section.split("```")[1:4:2]
+    question = {"question": "How long was the person visible?"}
+    before = stack.client.post("/v1/ask", json=question).json()["claims"][0]["value"]
+    jobs = stack.project.sql("visionllm", "SELECT count(*) FROM dbos.workflow_status")
+    stack.project.shell(backup, tmp_path)
+    stack.project.sql("mlflow", "DELETE FROM metrics")
+    stack.project.sql("visionllm", "DELETE FROM dbos.workflow_status")
+    docker("exec", stack.project.holder, "sh", "-c", "rm -r /data/service/store /data/service/uploads")
+    stack.project.shell(restore, tmp_path)
+    wait_for(lambda: _answers(f"{stack.client.base_url}/v1/readyz"), what="ready", seconds=300)
+    assert stack.client.post("/v1/ask", json=question).json()["claims"][0]["value"] == before
+    assert stack.project.sql("visionllm", "SELECT count(*) FROM dbos.workflow_status") == jobs
+    assert stack.project.sql("mlflow", "SELECT count(*) FROM metrics WHERE key = 'AP'") == "1"
 
 
 def test_the_service_stops_in_order(stack: Stack) -> None:

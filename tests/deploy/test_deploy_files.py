@@ -16,7 +16,8 @@ from visionllm_interaction.slurm_jobs import Recipe, recipes_folder
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 COMPOSE = yaml.safe_load((REPO / "deploy/docker/compose.yaml").read_text())
-WORKFLOW = yaml.safe_load((REPO / ".github/workflows/ci.yml").read_text())
+WORKFLOWS = REPO / ".github/workflows"
+WORKFLOW = yaml.safe_load((WORKFLOWS / "ci.yml").read_text())
 RECIPES = sorted((REPO / "deploy/slurm").glob("*.sbatch"))
 
 
@@ -51,16 +52,19 @@ def test_image_label_is_the_version() -> None:
 
 
 def test_compose_has_its_services_and_pinned_images() -> None:
-    assert set(COMPOSE["services"]) == {"service", "worker", "postgres", "mlflow", "prometheus", "grafana"}
+    assert set(COMPOSE["services"]) == {"service", "worker", "llm", "postgres", "mlflow", "prometheus", "grafana"}
+    assert [name for name, service in COMPOSE["services"].items() if "profiles" in service] == ["llm"]
     for name, service in COMPOSE["services"].items():
         tag = service["image"].partition(":")[2]
         assert tag not in ("", "latest"), name
-        assert "healthcheck" in service or name in ("service", "worker", "grafana"), name  # theirs are in their images
+        assert "healthcheck" in service or name in ("service", "worker", "grafana", "llm"), (
+            name
+        )  # theirs are in their images
 
 
 def test_compose_listens_on_this_machine_only() -> None:
     published = {name for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert published == set(COMPOSE["services"]) - {"worker"}
+    assert published == set(COMPOSE["services"]) - {"worker", "llm"}
     ports = [port for name in published for port in COMPOSE["services"][name]["ports"]]
     assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
@@ -87,7 +91,11 @@ def test_service_and_worker_differ_only_in_what_they_do() -> None:
         "serve.page=false",
         "serve.job_workers=${VISIONLLM_JOB_WORKERS:-1}",
     }
-    assert set(service["command"]) - set(worker["command"]) == {"serve.job_workers=0"}
+    assert set(service["command"]) - set(worker["command"]) == {
+        "serve.job_workers=0",
+        "reason.endpoint.base_url=${VISIONLLM_LLM_URL:-null}",
+        "reason.endpoint.model=${VISIONLLM_LLM_MODEL:-null}",
+    }
 
 
 def test_compose_mounts_what_is_there() -> None:
@@ -100,12 +108,18 @@ def test_compose_mounts_what_is_there() -> None:
     assert (REPO / "deploy/monitoring/prometheus.yml").is_file()
 
 
-def test_workflow_has_least_rights_and_pinned_actions() -> None:
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    uses = [step["uses"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "uses" in step]
+@pytest.mark.parametrize("name", ["ci", "release", "vulnerabilities"])
+def test_a_workflow_has_least_rights_and_pinned_actions(name: str) -> None:
+    workflow = yaml.safe_load((WORKFLOWS / f"{name}.yml").read_text())
+    assert workflow["permissions"] in ({"contents": "read"}, {})
+    uses = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert uses
     assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in uses)
-    assert all("timeout-minutes" in job for job in WORKFLOW["jobs"].values())
+    assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+
+
+def test_no_workflow_is_left_out() -> None:
+    assert {path.stem for path in WORKFLOWS.iterdir()} == {"ci", "release", "vulnerabilities"}
 
 
 def test_new_versions_wait_before_they_are_proposed() -> None:
@@ -125,11 +139,12 @@ def test_workflow_tests_every_python_the_package_claims() -> None:
     assert set(WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]) == claimed
 
 
-def test_workflow_calls_targets_that_exist() -> None:
-    steps: list[dict[str, Any]] = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+def test_workflows_call_targets_that_exist() -> None:
+    workflows = [yaml.safe_load(path.read_text()) for path in WORKFLOWS.iterdir()]
+    steps: list[dict[str, Any]] = [step for flow in workflows for job in flow["jobs"].values() for step in job["steps"]]
     called = {name for step in steps for name in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))}
     targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(), flags=re.MULTILINE))
-    assert {"check", "test", "test-docker"} <= called <= targets
+    assert {"check", "test", "test-docker", "check-vulnerabilities"} <= called <= targets
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)

@@ -18,8 +18,14 @@ from typing import Any
 import httpx
 import pytest
 from deploy_checks import REPO, assert_complete_run, tiny_training
-from docker_engine import BASE, NETWORK, build_target, docker, megabytes, need_engine
+from docker_engine import BASE, NETWORK, build_target, docker, git, megabytes, need_engine
+from object_store_server import ObjectStore
 from PIL import Image
+
+from visionllm_interaction.analysis import analyze
+from visionllm_interaction.config import load
+from visionllm_interaction.store.object_storage.working_copy import working_copy
+from visionllm_interaction.store.reader import open_store
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(3000)]
 
@@ -33,6 +39,9 @@ left = [path for cache in caches for path in pathlib.Path(cache).glob('*') if pa
 print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, importlib.util.find_spec('torch') is not None)
 """
 CHECKPOINT = "model_trainer/fasterrcnn_best.pt"
+TARGETS = ("cpu", "cluster", "train", "serve")
+WITH_TORCH = ("train", "serve")
+SERVICES = ("cpu", "serve")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +53,7 @@ def engine() -> None:
 @pytest.fixture(scope="module")
 def images(engine: None) -> dict[str, str]:
     """All targets, built from the checkout as it is; prints what each took and how large it is."""
-    return {target: build_target(target) for target in ("cpu", "train", "serve")}
+    return {target: build_target(target) for target in TARGETS}
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +106,7 @@ def test_stages_finish_inside_train(trained: Trained) -> None:
     assert trained.run_in_container.endswith(run.name)
 
 
-@pytest.mark.parametrize("target", ["cpu", "train", "serve"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_image_is_what_it_says(images: dict[str, str], target: str) -> None:
     config = json.loads(docker("image", "inspect", images[target]).stdout)[0]["Config"]
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -106,13 +115,15 @@ def test_image_is_what_it_says(images: dict[str, str], target: str) -> None:
     assert list(config["Volumes"]) == ["/data"]
     assert config["Labels"]["org.opencontainers.image.version"] == project["version"]
     assert config["Labels"]["org.opencontainers.image.licenses"] == project["license"]
-    assert bool(config.get("Healthcheck")) == (target != "train")
+    assert config["Labels"]["org.opencontainers.image.revision"] == git("rev-parse", "HEAD")
+    assert config["Labels"]["org.opencontainers.image.created"] == git("log", "-1", "--format=%cI")
+    assert bool(config.get("Healthcheck")) == (target in SERVICES)
 
 
-@pytest.mark.parametrize("target", ["cpu", "train", "serve"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_nothing_but_data_can_be_written(images: dict[str, str], target: str) -> None:
     run = ("run", "--rm", *READ_ONLY, "--entrypoint", "python", images[target], "-c", LOOK_AROUND)
-    assert docker(*run).stdout.decode().strip() == f"{UID} ['/data', '/tmp'] [] {target != 'cpu'}"
+    assert docker(*run).stdout.decode().strip() == f"{UID} ['/data', '/tmp'] [] {target in WITH_TORCH}"
 
 
 def test_the_image_without_torch_is_small(images: dict[str, str]) -> None:
@@ -320,3 +331,78 @@ def test_cpu_survives_sigterm_in_order(cpu_service: Running) -> None:
     _wait_until_ready(cpu_service.container, cpu_service.url)
     found = httpx.get(f"{cpu_service.url}/v1/videos", headers=cpu_service.headers(), timeout=60).json()
     assert len(found["videos"] if isinstance(found, dict) else found) == 1, "what was analysed is there after a restart"
+
+
+RAY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--shm-size", "1g")
+VIDEOS = ("bottle-detection.mp4", "one-by-one-person-detection.mp4")
+
+
+def test_cluster_analyses_into_an_object_store(
+    images: dict[str, str], shared_data: Path, object_store: str, object_store_server: ObjectStore, tmp_path: Path
+) -> None:
+    """The command of the RayJob, with its cluster in one container: the same store as without Ray on this machine."""
+    models = shared_data.parent / "models"
+    mounts = (
+        "-v",
+        f"{shared_data / 'videos'}:/videos:ro",
+        "-v",
+        f"{models}:/models:ro",
+        "-e",
+        "VISIONLLM_STORE_CACHE=/tmp/stores",
+    )
+    keys = [part for pair in object_store_server.environment().items() for part in ("-e", "=".join(pair))]
+    run = ("run", "--rm", *RAY, *NETWORK, *mounts, *keys, images["cluster"])
+    settings = ("--detector", "/models/yolox_nano.onnx", "-o", "analysis.video.decode.sample_fps=1")
+    videos = [f"/videos/{name}" for name in VIDEOS]
+    pool = ("--cluster", "ray", "--workers", "2", "--cpus", "1")
+    done = json.loads(docker(*run, "analyze", *videos, "--store", object_store, *settings, *pool, "--json").stdout)
+    assert [video["status"] for video in done["videos"]] == ["done", "done"], done
+    answer = json.loads(
+        docker(*run, "ask", "How long was the person visible?", "--store", object_store, "--json").stdout
+    )
+    assert answer["status"] == "answered" and answer["claims"][0]["value"] > 1, answer
+    config = load(overrides=[settings[-1]]).analysis
+    analyze(
+        [shared_data / "videos" / name for name in VIDEOS],
+        tmp_path / "local",
+        detector=models / "yolox_nano.onnx",
+        config=config,
+    )
+    with working_copy(object_store) as copy, open_store(copy.folder) as ray, open_store(tmp_path / "local") as local:
+        assert ray.video_ids() == local.video_ids() and len(local.video_ids()) == 2
+        for video_id in local.video_ids():
+            for table in ("detections", "tracks", "relations", "events"):
+                assert ray.read_table(video_id, table).equals(local.read_table(video_id, table)), (video_id, table)
+
+
+def test_cluster_takes_jobs_and_probes_as_kuberay_sends_them(images: dict[str, str]) -> None:
+    """KubeRay submits the command to Ray's dashboard, and asks the dashboard and its agent whether a node is well."""
+    dashboard, agent, gcs = _free_port(), _free_port(), _free_port()
+    ports = f"--port={gcs} --dashboard-port={dashboard} --dashboard-agent-listen-port={agent}"
+    start = f"ray start --head --block --num-cpus=1 --node-ip-address=127.0.0.1 --dashboard-host=127.0.0.1 {ports}"
+    shell = ("--entrypoint", "/bin/bash", images["cluster"], "-lc", "--", f"ulimit -n 65536 || true; {start}")
+    container = docker("run", "-d", *RAY, *NETWORK, "-e", "RAY_USAGE_STATS_ENABLED=0", *shell).stdout.decode().strip()
+    try:
+        for probe in (f"{agent}/api/local_raylet_healthz", f"{dashboard}/api/gcs_healthz"):
+            _wait_for_probe(container, f"wget --tries 1 -T 10 -q -O- http://127.0.0.1:{probe} | grep success")
+        url = f"http://127.0.0.1:{dashboard}/api/jobs/"
+        sent = httpx.post(url, json={"entrypoint": "bash -c 'visionllm --version'"}, timeout=60)
+        assert sent.status_code == 200, sent.text
+        job = url + sent.json()["submission_id"]
+        deadline = time.monotonic() + 120
+        while (found := httpx.get(job, timeout=60).json())["status"] not in ("SUCCEEDED", "FAILED"):
+            assert time.monotonic() < deadline, found
+            time.sleep(1)
+        assert found["status"] == "SUCCEEDED", found
+        said = httpx.get(f"{job}/logs", timeout=60).json()["logs"]
+        assert said.strip().endswith(tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["version"])
+    finally:
+        docker("rm", "-f", container)
+
+
+def _wait_for_probe(container: str, command: str) -> None:
+    deadline = time.monotonic() + 300
+    while docker("exec", container, "bash", "-c", command, check=False).returncode != 0:
+        if not _state(container)["Running"] or time.monotonic() > deadline:
+            pytest.fail(f"{command}\n{docker('logs', container).stderr.decode(errors='replace')[-4000:]}")
+        time.sleep(1)

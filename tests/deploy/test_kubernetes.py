@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def test_a_pod_can_do_nothing_it_need_not(name: str, pod: dict[str, Any]) -> Non
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    for container in pod["containers"]:
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -62,6 +63,7 @@ def test_a_pod_can_do_nothing_it_need_not(name: str, pod: dict[str, Any]) -> Non
         assert "memory" in container["resources"]["limits"]
         assert not any("value" in entry and "PASSWORD" in entry["name"] and "FILE" not in entry["name"]
                        for entry in container.get("env", ()))  # fmt: skip
+    for container in pod["containers"]:
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert mounted == {volume["name"] for volume in pod["volumes"]} | ({"data"} if "postgres" in name else set())
 
@@ -89,6 +91,29 @@ def test_the_service_starts_with_settings_that_exist(overlay: str) -> None:
     assert str(Path(str(settings.database_url_file)).parent) in mounts
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["path"] in ("/v1/healthz", "/v1/readyz")
+
+
+def test_setup_waits_for_the_key_and_the_detector_of_the_service(tmp_path: Path) -> None:
+    """Its script, run with folders of this machine in place of the volumes."""
+    spec = objects("ha")["StatefulSet", "visionllm"]["spec"]["template"]["spec"]
+    [setup], [service] = spec["initContainers"], spec["containers"]
+    assert setup["image"] == service["image"] and setup["securityContext"] == service["securityContext"]
+    settings = load(overrides=[text.replace("$(POD_NAME)", "visionllm-0") for text in service["args"][2::2]]).serve
+    shell, flag, script = setup["command"]
+    assert f"[ -s /data/{settings.keys_path} ] && [ -s {settings.detector} ]" in script
+    for folder in ("data", "models"):
+        script = script.replace(f"/{folder}/", f"{tmp_path / folder}/")
+    waiting = subprocess.Popen([shell, flag, script.replace("sleep 5", "sleep 0.1")], stdout=subprocess.PIPE, text=True)
+    try:
+        for file in (tmp_path / "data" / settings.keys_path, tmp_path / "models" / settings.detector.name):
+            assert waiting.stdout is not None and "waiting for a key" in waiting.stdout.readline()
+            assert waiting.poll() is None
+            file.parent.mkdir(parents=True)
+            file.write_text("x")
+        assert waiting.wait(timeout=20) == 0
+    finally:
+        waiting.kill()
+        waiting.communicate()
 
 
 def test_an_unknown_setting_would_be_noticed() -> None:

@@ -21,6 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze
+from visionllm_interaction.store.object_storage.working_copy import working_copy
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.video_status_ledger import read_ledger
 
@@ -213,3 +214,22 @@ def test_an_array_with_a_bad_file_equals_the_same_on_this_machine(tmp_path: Path
         for table in ("detections", "tracks", "relations", "events"):
             for video_id in local.video_ids():
                 assert cluster.read_table(video_id, table).equals(local.read_table(video_id, table)), (video_id, table)
+
+
+def test_an_array_writes_to_a_store_in_an_object_store(tmp_path: Path, object_store: str) -> None:
+    """The jobs inherit the credentials; each publishes its videos, and the store is the same as a local one."""
+    make_toyroom(tmp_path / "toyroom", images=0, videos=3, seed=9, config=ToyRoomConfig(video_seconds=8))
+    videos = sorted((tmp_path / "toyroom/videos").glob("*/*.mp4"))
+    (tmp_path / "videos.txt").write_text("\n".join(map(str, videos)) + "\n")
+    arguments = ("videos.txt", "--store", object_store, "--detections", "truth")
+    wait_for(submit(tmp_path, "analyze.sbatch", *arguments, options=("--array=0-1",)), tmp_path)
+    analyze(videos, tmp_path / "local", detections="truth")
+    with (
+        working_copy(object_store) as copy,
+        open_store(copy.folder) as cluster,
+        open_store(tmp_path / "local") as local,
+    ):
+        assert cluster.video_ids() == local.video_ids() and len(local.video_ids()) == 3
+        for video_id in local.video_ids():
+            assert cluster.read_table(video_id, "tracks").equals(local.read_table(video_id, "tracks")), video_id
+    assert not list(tmp_path.glob("s3:*"))

@@ -148,7 +148,7 @@ def test_a_disk_that_is_nearly_full(doctor: Doctor, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     code, checks = doctor("artifacts_dir=not/made/yet")
     assert code == 1 and not checks["disk"]["ok"]
-    assert checks["disk"]["found"].startswith(f"1.0 of 200 GiB free at {tmp_path} (runs, service")
+    assert checks["disk"]["found"].startswith(f"1.0 of 200.0 GiB free at {tmp_path} (runs, service")
     assert "free 5 GiB or more" in checks["disk"]["fix"] and "artifacts_dir=" in checks["disk"]["fix"]
 
 

@@ -169,6 +169,9 @@ def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
             expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
             found=(str(error).strip() or type(error).__name__).splitlines()[0],
             where=address or _LOOPBACK,
+            fix="start it, or correct RAY_ADDRESS"
+            if address
+            else "run it again when the machine is less busy (Ray waits 30 s for its node), or without --cluster ray",
         ) from error
     try:
         _be_quiet(ray)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, wraps
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,8 @@ import typer.main
 
 from visionllm_interaction import __version__
 from visionllm_interaction.cli.command_table import COMMANDS, CommandEntry, added_commands
-from visionllm_interaction.errors import PluginError
+from visionllm_interaction.errors import PluginError, UsageError
+from visionllm_interaction.utils.path_type import address_in
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -64,12 +66,43 @@ def _load(name: str, entry: CommandEntry) -> Command:
         import_module(entry.module if "." in entry.module else f"{__package__}.{entry.module}"), entry.attribute
     )
     if isinstance(target, typer.Typer):
+        _refuse_addresses(target)
         group: Command = typer.main.get_group(target)
         group.name = name
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(target)
+    _refuse_addresses(single)
     return typer.main.get_command(single)
+
+
+def _refuse_addresses(app: typer.Typer) -> None:
+    """Let every command of an application refuse an address such as ``s3://…`` where it takes a path."""
+    for entry in app.registered_commands:
+        if entry.callback is not None:
+            entry.callback = _with_paths_of_this_machine(entry.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _refuse_addresses(group.typer_instance)
+
+
+def _with_paths_of_this_machine(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def checked(*given: Any, **named: Any) -> Any:
+        for name, value in named.items():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                address = address_in(one) if isinstance(one, Path) else None
+                if address is not None:
+                    raise UsageError(
+                        "An address cannot be used here.",
+                        expected="a path of this machine",
+                        found=address,
+                        where=name,
+                        fix="--store takes the address of a store; `visionllm copy` brings other folders here",
+                    )
+        return command(*given, **named)
+
+    return checked
 
 
 class LazyGroup(typer.core.TyperGroup):

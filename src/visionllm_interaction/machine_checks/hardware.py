@@ -97,7 +97,7 @@ def check_disks(settings: Settings) -> tuple[DiagnosticCheck, ...]:
 def _check_disk(folder: Path, uses: list[str]) -> DiagnosticCheck:
     usage = shutil.disk_usage(folder)
     name = "disk" if "runs" in uses else f"disk of {uses[0]}"
-    found = f"{usage.free / 2**30:.1f} of {usage.total / 2**30:.0f} GiB free at {folder} ({', '.join(uses)})"
+    found = f"{usage.free / 2**30:.1f} of {usage.total / 2**30:.1f} GiB free at {folder} ({', '.join(uses)})"
     keys = {"runs": "-o artifacts_dir=", "service": "-o serve.data_dir=", "models": "VISIONLLM_MODELS="}
     elsewhere = keys.get(uses[0], "TMPDIR=")
     fix = f"free {FREE_BYTES_NEEDED / 2**30:.0f} GiB or more, or use another disk: {elsewhere}FOLDER"
