@@ -29,6 +29,8 @@ def add_pages(app: FastAPI) -> None:
     @router.get("/ui/")
     @router.get("/ui/measures")
     @router.get("/ui/review")
+    @router.get("/ui/training")
+    @router.get("/ui/training/{run}")
     @router.get("/ui/videos/{video_id}")
     async def page(request: Request) -> HTMLResponse:
         keys = "false" if context_of(request).service.config.insecure else "true"

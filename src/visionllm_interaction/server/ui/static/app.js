@@ -3,12 +3,16 @@ import { html, render, useState } from "./vendor/htm-preact.js";
 import { Home } from "./home/home.js";
 import { Measures } from "./measures/measures.js";
 import { Review } from "./review/review.js";
+import { RunList } from "./training/run_list.js";
+import { RunReport } from "./training/run_report.js";
 import { VideoPage } from "./video/video.js";
 
 const PAGES = [
   [/^\/ui\/$/, () => html`<${Home} />`, "Videos"],
   [/^\/ui\/review$/, () => html`<${Review} />`, "Review"],
   [/^\/ui\/measures$/, () => html`<${Measures} />`, "Measures"],
+  [/^\/ui\/training$/, () => html`<${RunList} />`, "Training"],
+  [/^\/ui\/training\/([^/]+)$/, (run) => html`<${RunReport} run=${decodeURIComponent(run)} />`, "Run"],
   [/^\/ui\/videos\/([^/]+)$/, (id) => html`<${VideoPage} id=${decodeURIComponent(id)} />`, "Video"],
 ];
 
@@ -25,6 +29,7 @@ function Frame() {
         <a href="/ui/" aria-current=${here("/ui/")}>Videos</a>
         <a href="/ui/review" aria-current=${here("/ui/review")}>Review</a>
         <a href="/ui/measures" aria-current=${here("/ui/measures")}>Measures</a>
+        <a href="/ui/training" aria-current=${here("/ui/training")}>Training</a>
       </nav>
       <span class="grow"></span>
       <${ThemeButton} />
