@@ -140,8 +140,8 @@ def test_no_file_outside_the_folder_of_images_is_shown(tmp_path: Path, runs: Pat
         path.write_text(json.dumps(content))
         answer = lab.client.get(f"/v1/runs/{lab.run}/worst-images/0")
         assert answer.status_code == 404, (name, folder)
-    for name in ("..", "%2e%2e", "../runs", "."):
-        assert lab.client.get(f"/v1/runs/{name}/issues?code=X").status_code == 404
+    for name in ("%2e%2e", "..%2f..", "%2e", lab.run + "%00"):
+        assert lab.client.get(f"/v1/runs/{name}/issues?code=X").status_code == 404, name
 
 
 def test_annotations_that_have_changed_are_not_drawn(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function Issues({ run, groups }) {
   const total = groups.reduce((sum, one) => sum + one.count, 0);
-  return html`<section class="panel" aria-labelledby="issues-title"><h2 id="issues-title">Issues <span class="note">${total} of ${groups.length} kind${groups.length === 1 ? "" : "s"}; the box at fault is red</span></h2>
+  return html`<section class="panel" aria-labelledby="issues-title"><h2 id="issues-title">Issues <span class="note">${total} in all, of ${groups.length} kind${groups.length === 1 ? "" : "s"}; the box at fault is red</span></h2>
     ${!groups.length && html`<p class="empty">No issue was found.</p>`}
     ${groups.map((one) => html`<${Group} key=${`${one.code} ${one.split}`} run=${run} group=${one} />`)}</section>`;
 }
