@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of one data set; the first has a study and an evaluation."""
     folder = tmp_path_factory.mktemp("runs")
-    first = make_run(folder, images=24, epochs=4)
+    first = make_run(folder, images=12, epochs=3)
     evaluate_run(first)
     write_study(first)
-    make_run(folder, images=24, epochs=1, seed=6)
+    make_run(folder, images=12, epochs=1, seed=6)
     return folder / "artifacts"
 
 

@@ -68,20 +68,22 @@ class DetectorSlot:
             threading.Thread(target=self._load, name="load-detector", daemon=True).start()
 
     def _load(self) -> None:
-        assert self.checkpoint is not None
+        checkpoint = self.checkpoint
+        assert checkpoint is not None
         try:
             # Imported here: torch takes seconds to load, and the service answers meanwhile.
             from visionllm_interaction.detection.models import load_detector
 
-            self._detector = load_detector(self.checkpoint, device=self._device)
-            self.state = "ready"
+            detector = load_detector(checkpoint, device=self._device)
+            if self.checkpoint == checkpoint:  # otherwise another one serves by now
+                self._detector, self.state = detector, "ready"
         except VisionLLMError as error:
             self._fail(error)
             _log.error("the detector cannot be loaded: %s", error)
         except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
             # For example a missing runtime, an unknown graph, too little memory: if the thread just ended, the service
             # would stay "loading" forever.
-            self._fail(_as_package_error(error, self.checkpoint))
+            self._fail(_as_package_error(error, checkpoint))
             _log.exception("the detector cannot be loaded")
 
     def change(self, checkpoint: Path) -> None:

@@ -65,7 +65,7 @@ def get_look_transitions_csv(found: Transitions) -> Response:
 @router.get(
     "/bouts",
     summary="When something holds, in all videos",
-    responses=problems(409),
+    responses=problems(400, 409),
     dependencies=[requires("viewer", audit="view")],
 )
 def get_bouts(request: Request, expression: Expression) -> BoutRaster:
@@ -87,7 +87,7 @@ def get_bouts(request: Request, expression: Expression) -> BoutRaster:
     summary="Bouts of all videos as CSV",
     response_class=Response,
     dependencies=[requires("viewer", audit="export")],
-    responses={**problems(409), **CSV},
+    responses={**problems(400, 409), **CSV},
 )
 def get_bouts_csv(request: Request, expression: Expression) -> Response:
     """As `visionllm query --csv` writes them."""
@@ -100,7 +100,7 @@ def get_bouts_csv(request: Request, expression: Expression) -> Response:
 @router.get(
     "/videos/{video_id}/comparisons",
     summary="Imported codings beside what the model found",
-    responses=problems(404, 409),
+    responses=problems(400, 404, 409),
     dependencies=[requires("viewer", audit="view")],
 )
 def get_comparisons(

@@ -146,10 +146,9 @@ class Activations:
             record = ActivatedDetector(path=path, sha256=candidate.sha256, in_place_of=str(self._configured))
             write_file(self._models_dir / RECORD, record.model_dump_json().encode())
             self._told(state="active")
-        except (VisionLLMError, OSError) as error:
-            self._told(
-                state="failed", message=error.message if isinstance(error, VisionLLMError) else str(error.strerror)
-            )
+        except Exception as error:  # noqa: BLE001 (told and logged; the change must not stay "loading" for ever)
+            reason = error.message if isinstance(error, VisionLLMError) else type(error).__name__
+            self._told(state="failed", message=reason)
             log.error("a detector could not be activated", error=type(error).__name__)
 
     def _compare(self, request: GateRequest) -> GateVerdict:
