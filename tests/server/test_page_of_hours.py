@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from chromium import axe_source, chromium, faults_of, open_page, page_server, until
+from chromium_trace import traced
 from long_video import publish_long_video
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -51,24 +52,28 @@ def test_two_hours_of_200_tracks_pan_smoothly(browser: Any, address: str) -> Non
     page.focus(".tl-scroll")
     for _ in range(5):
         page.keyboard.press("+")
-    before, frames, begin = figures(session), _count_frames(page), time.monotonic()
-    _pan(page, 200)
-    seconds, frames = time.monotonic() - begin, page.evaluate("window.frames_drawn") - frames
-    per_frame = (figures(session)["TaskDuration"] - before["TaskDuration"]) / frames
+    before = figures(session)
+    with traced(browser, page) as trace:
+        _pan(page, 240)
+    busy_s = figures(session)["TaskDuration"] - before["TaskDuration"]
     heap_mb = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
-    print(f"first paint {painted:.2f} s, {frames / seconds:.0f} frames/s, {per_frame * 1000:.2f} ms, {heap_mb:.0f} MB")
-    assert 0 < per_frame < 1 / 50, "processor time of one frame, so that 50 a second fit"
+    rate, per_frame = trace.frames_per_s, busy_s / len(trace.drawn)
+    print(
+        f"first paint {painted:.2f} s, {rate:.1f} frames/s ({trace.dropped} dropped), {per_frame * 1000:.2f} ms of the "
+        f"main thread for each, {heap_mb:.0f} MB"
+    )
+    assert len(trace.drawn) > 100, "panning draws"
+    assert per_frame < 1 / 50, "processor time of one frame, so that 50 a second fit"
+    if _is_quiet():
+        assert rate >= 50 and painted <= 2.0
     assert heap_mb < 400
     assert page.locator("svg").count() == 0, "nothing is drawn as nodes"
     assert faults_of(page) == []
 
 
-def _count_frames(page: Any) -> int:
-    page.evaluate(
-        "() => { window.frames_drawn = 0; const next = () => { window.frames_drawn++; requestAnimationFrame(next); };"
-        " requestAnimationFrame(next); }"
-    )
-    return int(page.evaluate("window.frames_drawn"))
+def _is_quiet() -> bool:
+    """Whether nothing else uses this machine's processors, so that seconds by the clock mean something."""
+    return os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
 
 
 def _pan(page: Any, moves: int) -> None:

@@ -40,6 +40,7 @@ NEEDED: dict[tuple[str, str], Role] = {
     ("POST", "/v1/videos/{video_id}/analysis"): "analyst",
     ("DELETE", "/v1/videos/{video_id}/exports/{job_id}"): "analyst",
     ("GET", "/v1/audit"): "admin",
+    ("POST", "/v1/detectors/{model}/activation"): "admin",
 }
 """What needs more than a viewer, written down once more: a route that is opened by mistake shows here."""
 OPEN = {"/v1/healthz", "/v1/readyz"}
@@ -98,7 +99,9 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
 
 
 def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, str]) -> int:
-    filled = path.format(**vars(things), measure="visible_duration", correction_id=1, name="visit.eaf")
+    filled = path.format(
+        **vars(things), measure="visible_duration", correction_id=1, name="visit.eaf", run="x", row=0, model="x"
+    )
     filled += "?seconds=0" if path.endswith("/events") else ""
     sent = {**headers, "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Offset": "0"}
     if method == "PATCH" and "upload_id" in path:
@@ -110,6 +113,7 @@ def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, s
         "/v1/videos/{video_id}/analysis": {},
         "/v1/videos/{video_id}/corrections": {},
         "/v1/videos/{video_id}/exports": {"format": "blurred"},
+        "/v1/detectors/{model}/activation": {},
     }
     body = json.dumps(documents[path]) if path in documents else "x"
     kind = {"Content-Type": "application/json"} if path in documents else {}
@@ -149,7 +153,17 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
     assert own.video_id != other.video_id, "the same bytes: one id would tell that another project has them"
     asked = [
         room.client.get(path, headers=headers)
-        for path in ("/v1/videos", "/v1/me", "/v1/questions", "/v1/measures/visible_duration")
+        for path in (
+            "/v1/videos",
+            "/v1/me",
+            "/v1/questions",
+            "/v1/measures/visible_duration",
+            "/v1/bouts?expression=visible(thing)",
+            "/v1/bouts/csv?expression=visible(thing)",
+            "/v1/look-transitions",
+            "/v1/runs",
+            "/v1/detectors",
+        )
     ]
     asked.append(room.client.get("/v1/measures/visible_duration/csv", headers=headers))
     for question in (
@@ -167,6 +181,7 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
         for word in (OTHER, "by-hand", "dog"):
             assert word not in said, (answer.request.url, said)
     assert [video["video_id"] for video in asked[0].json()["videos"]] == [own.video_id]
+    assert [one["video_id"] for one in asked[4].json()["videos"]] == [own.video_id]
     assert {row["video_id"] for row in asked[3].json()["rows"]} == {own.video_id}
     everything = room.client.get("/v1/videos", headers=room.key("viewer")).json()["videos"]
     assert {video["project"] for video in everything} == {OWN, OTHER, "default"}

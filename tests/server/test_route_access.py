@@ -22,6 +22,8 @@ PAGES = [
     ("GET", "/ui/"),
     ("GET", "/ui/measures"),
     ("GET", "/ui/review"),
+    ("GET", "/ui/training"),
+    ("GET", "/ui/training/x"),
     ("GET", "/ui/videos/x"),
     ("GET", "/login"),
 ]
@@ -41,7 +43,15 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
         (
             method.upper(),
             path.format(
-                video_id="x", job_id="x", upload_id="x", correction_id=1, measure="visible_duration", name="x.eaf"
+                video_id="x",
+                job_id="x",
+                upload_id="x",
+                correction_id=1,
+                measure="visible_duration",
+                name="x.eaf",
+                run="x",
+                row=0,
+                model="x",
             )
             + ("?seconds=0" if path.endswith("/events") else ""),
         )
@@ -110,6 +120,7 @@ def test_whoever_has_a_key_gets_in_and_pages_of_other_sites_do_not(app: FastAPI,
 def test_every_route_of_the_interface_is_in_its_document(app: FastAPI) -> None:
     """What the table above asks is the document: a route that is not in it would not be asked."""
     pages = {"/", "/login", "/logout", "/ui/", "/ui/measures", "/ui/review", "/ui/videos/{video_id}", "/ui/static"}
+    pages |= {"/ui/training", "/ui/training/{run}"}
     described = set(app.openapi()["paths"])
     found: set[str] = set()
     for route in app.routes:

@@ -29,7 +29,13 @@ def serve(
     from visionllm_interaction.server.run import serve as start_service
 
     settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
-    start_service(settings.serve, analysis=settings.analysis, reason=settings.reason, measures=settings.measures)
+    start_service(
+        settings.serve,
+        analysis=settings.analysis,
+        reason=settings.reason,
+        measures=settings.measures,
+        promote=settings.promote,
+    )
     return CommandResult({"status": "stopped"}, "stopped", json_output)
 
 

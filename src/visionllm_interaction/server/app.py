@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.detection.promotion.config import PromoteConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -28,11 +29,14 @@ from visionllm_interaction.server.routes import account as routes_account
 from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import corrections as routes_corrections
 from visionllm_interaction.server.routes import detect as routes_detect
+from visionllm_interaction.server.routes import detectors as routes_detectors
 from visionllm_interaction.server.routes import exports as routes_exports
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import jobs as routes_jobs
 from visionllm_interaction.server.routes import measures as routes_measures
+from visionllm_interaction.server.routes import patterns as routes_patterns
 from visionllm_interaction.server.routes import roles as routes_roles
+from visionllm_interaction.server.routes import training_runs as routes_training_runs
 from visionllm_interaction.server.routes import uploads as routes_uploads
 from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
@@ -46,6 +50,7 @@ def create_app(
     analysis: AnalysisConfig,
     reason: ReasonConfig,
     measures: MeasuresConfig = MeasuresConfig(),
+    promote: PromoteConfig = PromoteConfig(),
 ) -> FastAPI:
     """Build the service as an ASGI application; jobs and detector start and stop with it.
 
@@ -56,6 +61,7 @@ def create_app(
         analysis: how uploaded videos are analysed.
         reason: how questions are answered.
         measures: definitions of measures.
+        promote: what a detector must show before it may serve.
 
     Returns:
         The application, not yet started.
@@ -68,7 +74,7 @@ def create_app(
     keys = KeyRing(serve.keys_path)
     check_exposure(serve, keys)
     sessions = Sessions(serve.data_dir / "session.secret", keys)
-    service = Service(serve, analysis=analysis, reason=reason, measures=measures)
+    service = Service(serve, analysis=analysis, reason=reason, measures=measures, promote=promote)
     context = ServiceContext(service, Metrics(service), Stopping())
     app = FastAPI(
         title="VisionLLM Interaction Analysis",
@@ -91,6 +97,9 @@ def create_app(
         routes_corrections,
         routes_roles,
         routes_measures,
+        routes_patterns,
+        routes_training_runs,
+        routes_detectors,
         routes_account,
         routes_health,
     ):

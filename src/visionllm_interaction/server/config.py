@@ -73,6 +73,12 @@ class ServeConfig(Section):
     """Folders whose videos may be played where the command line analysed them, and registered where they lie; of other
     videos the page shows only their results."""
 
+    artifacts_dir: Path | None = None
+    """Folder of the runs of stages 1-4 (``artifacts_dir`` of the pipeline), for the page *Training*; default: none."""
+
+    artifacts_project: str = Field(default=DEFAULT_PROJECT, pattern=PROJECT_PATTERN)
+    """Project of the runs: keys that do not see it see no run, and no image of one."""
+
     detector: Path | None = None
     """Checkpoint, name of a ready-made model, or ``models:/NAME@ALIAS`` of ``model_registry``, for ``/v1/detect`` and
     jobs; default: the best ready-made model that is on this machine. Without any, both answer 503 and questions still

@@ -31,12 +31,14 @@ class ImageDetections:
         height: height of the upright image in pixels.
         detections: boxes in pixels of the upright image.
         duration_s: time of the detector in seconds.
+        detector: what found them; another one may serve by now.
     """
 
     width: int
     height: int
     detections: Detections
     duration_s: float
+    detector: Detector
 
 
 class DetectorSlot:
@@ -66,21 +68,39 @@ class DetectorSlot:
             threading.Thread(target=self._load, name="load-detector", daemon=True).start()
 
     def _load(self) -> None:
-        assert self.checkpoint is not None
+        checkpoint = self.checkpoint
+        assert checkpoint is not None
         try:
             # Imported here: torch takes seconds to load, and the service answers meanwhile.
             from visionllm_interaction.detection.models import load_detector
 
-            self._detector = load_detector(self.checkpoint, device=self._device)
-            self.state = "ready"
+            detector = load_detector(checkpoint, device=self._device)
+            if self.checkpoint == checkpoint:  # otherwise another one serves by now
+                self._detector, self.state = detector, "ready"
         except VisionLLMError as error:
             self._fail(error)
             _log.error("the detector cannot be loaded: %s", error)
         except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
             # For example a missing runtime, an unknown graph, too little memory: if the thread just ended, the service
             # would stay "loading" forever.
-            self._fail(_as_package_error(error, self.checkpoint))
+            self._fail(_as_package_error(error, checkpoint))
             _log.exception("the detector cannot be loaded")
+
+    def change(self, checkpoint: Path) -> None:
+        """Load another detector and have it serve; the one before serves until then.
+
+        Images that are being detected, or wait for it, keep the detector they came to.
+
+        Args:
+            checkpoint: the detector's file.
+
+        Raises:
+            CheckpointError: if it cannot be loaded; nothing has changed.
+        """
+        from visionllm_interaction.detection.models import load_detector
+
+        self._detector = load_detector(checkpoint, device=self._device)
+        self.checkpoint, self.error, self.state = checkpoint, None, "ready"
 
     def _fail(self, error: VisionLLMError) -> None:
         self.error, self.state = error, "failed"
@@ -151,7 +171,8 @@ class DetectorSlot:
                 image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)
-                return ImageDetections(image.shape[1], image.shape[0], found, time.perf_counter() - begin)
+                seconds = time.perf_counter() - begin
+                return ImageDetections(image.shape[1], image.shape[0], found, seconds, detector)
         finally:
             self._waiting_slots.release()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.detection.promotion.config import PromoteConfig
 from visionllm_interaction.detection.registry.defaults import find_default, named_or_path
 from visionllm_interaction.detection.registry.served_version import fetch_served, is_alias_reference
 from visionllm_interaction.errors import UsageError
@@ -30,6 +31,7 @@ def serve(
     analysis: AnalysisConfig,
     reason: ReasonConfig,
     measures: MeasuresConfig = MeasuresConfig(),
+    promote: PromoteConfig = PromoteConfig(),
 ) -> None:
     """Run the service on ``config.host``:``config.port`` until SIGINT or SIGTERM.
 
@@ -38,6 +40,7 @@ def serve(
         analysis: how uploaded videos are analysed.
         reason: how questions are answered.
         measures: definitions of measures.
+        promote: what a detector must show before it may serve.
 
     Raises:
         UsageError: if others could use it without a key, or the data folder or the port is in use.
@@ -47,7 +50,7 @@ def serve(
     """
     config = _with_detector(config)
     os.umask(GROUP_UMASK if config.group_readable else PRIVATE_UMASK)
-    app = create_app(config, analysis=analysis, reason=reason, measures=measures)
+    app = create_app(config, analysis=analysis, reason=reason, measures=measures, promote=promote)
     with lock_data_dir(config):
         pass  # checked here, so that the command ends with a message; the application holds it from its start on
     with _bind_socket(config.host, config.port) as listener:

@@ -15,6 +15,7 @@ from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_videos import with_rate_of
+from visionllm_interaction.detection.promotion.config import PromoteConfig
 from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -41,6 +42,8 @@ from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.results.video_lists import VideoLists
 from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
+from visionllm_interaction.server.training.activation import Activations, activated
+from visionllm_interaction.server.training.issue_images import RunImages
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.reader import Store, erase_video, open_store
@@ -85,6 +88,7 @@ class Service:
         analysis: how uploaded videos are analysed.
         reason: how questions are answered.
         measures: definitions of measures.
+        promote: what a detector must show before it may serve.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Service:
         analysis: AnalysisConfig,
         reason: ReasonConfig,
         measures: MeasuresConfig = MeasuresConfig(),
+        promote: PromoteConfig = PromoteConfig(),
     ) -> None:
         self.config = config
         self.analysis = analysis
@@ -123,8 +128,12 @@ class Service:
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
-            config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
+            activated(config.models_dir, config.detector) or config.detector,
+            device=config.device,
+            max_waiting=config.limits.max_waiting_detections,
         )
+        self.activations = Activations(config.models_dir, config.detector, promote=promote, use=self.detector.change)
+        self.run_images = RunImages(config.limits.max_image_megapixels)
 
     @contextmanager
     def started(self) -> Iterator[None]:
@@ -149,6 +158,7 @@ class Service:
                 self.resumable.stop()
                 self.exports.stop()
                 self.previews.stop()
+                self.activations.stop()
                 self.jobs.stop()
 
     def _resubmit_unknown(self) -> None:
@@ -177,7 +187,7 @@ class Service:
         upload = self.uploads.of_job(job_id)
         if upload is None:
             raise VideoError("The video was erased before it was analysed.")
-        if self.config.detector is None:
+        if self.detector.checkpoint is None:
             raise VideoError(
                 "The service has no detector.",
                 fix="`visionllm models get yolox_s`, start the service again, then upload the video again",
@@ -188,7 +198,7 @@ class Service:
             video_id=upload.video_id,
             sha256=upload.sha256,
             store=self.config.store_dir.absolute(),
-            detector=self.config.detector.absolute(),
+            detector=self.detector.checkpoint.absolute(),
             view=upload.options.view,
             analysis=self._analysis_for(upload.options),
         )
@@ -241,7 +251,7 @@ class Service:
         )
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
-        content: dict[str, Any] = with_rate_of(self.analysis, self.config.detector).model_dump(mode="json")
+        content: dict[str, Any] = with_rate_of(self.analysis, self.detector.checkpoint).model_dump(mode="json")
         if options.sample_fps is not None:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content

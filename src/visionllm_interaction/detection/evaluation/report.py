@@ -24,6 +24,8 @@ from visionllm_interaction.detection.evaluation.bootstrap import (
 from visionllm_interaction.detection.evaluation.coco_metrics import Results, match, metrics_of
 from visionllm_interaction.detection.evaluation.id_numbering import Numbering, category_names, image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import Groups
+from visionllm_interaction.detection.evaluation.overlays import marks_of
+from visionllm_interaction.detection.training.data.coco_annotations import image_name
 from visionllm_interaction.utils.atomic_files import write_file
 
 JSON_NAME = "evaluation.json"
@@ -100,7 +102,9 @@ def evaluate_in_depth(
         "confusion": diagnosis.confusion(full, min_confidence=best["confidence"]),
         "curves": diagnosis.precision_recall(full, names),
         "slices": diagnosis.slices(full, truth, groups, numbering),
-        "worst_images": _with_ids(diagnosis.worst_images(diagnostics, worst_images), numbering),
+        "worst_images": _with_marks(
+            _with_ids(diagnosis.worst_images(diagnostics, worst_images), numbering), truth, kept, diagnostics
+        ),
         "doubtful_annotations": _with_ids(diagnosis.doubtful_annotations(diagnostics, MAX_DOUBTS), numbering),
         "subject": {"name": subject.name, "sha256": subject.digest},
         "images": len(truth["images"]),
@@ -121,6 +125,24 @@ def _resampled(truth: Mapping[str, Any], results: Results, groups: Groups, resam
 def _with_ids(rows: list[dict[str, Any]], numbering: Numbering) -> list[dict[str, Any]]:
     """Rows whose ``image_id`` is the annotation file's instead of its number."""
     return [{**row, "image_id": numbering.image_id(row["image_id"])} for row in rows]
+
+
+def _with_marks(
+    rows: list[dict[str, Any]], truth: Mapping[str, Any], kept: Results, diagnostics: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Rows with the file of the image, and the boxes that were found, found wrongly and missed (xywh pixels)."""
+    names, files = category_names(truth), {image["id"]: image_name(image) for image in truth["images"]}
+    return [
+        {
+            **row,
+            "file_name": files[row["image_id"]] or str(row["image_id"]),
+            "marks": [
+                {"kind": kind, "box_xywh": list(box), "caption": caption}
+                for kind, box, caption in marks_of(row["image_id"], truth, kept, diagnostics, names)
+            ],
+        }
+        for row in rows
+    ]
 
 
 def _intervals(drawn: Resampled, names: Mapping[int, str], order: list[int]) -> dict[str, Any]:

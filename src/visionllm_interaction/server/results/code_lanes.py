@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visionllm_interaction.core.intervals import complement, union
+from visionllm_interaction.core.intervals import complement
 from visionllm_interaction.core.tracks_relations_events import Code
+from visionllm_interaction.server.patterns.coded_time import CODED, coded_time
 from visionllm_interaction.server.schemas import CodeLane, LaneInterval, LinkedRecording, SessionPlace, VideoSession
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of
@@ -15,7 +16,6 @@ from visionllm_interaction.store.recordings.imported_data import read_recordings
 from visionllm_interaction.store.sessions.chapters import read_session, session_of
 
 _ORDER = {kind: place for place, kind in enumerate(("gaze", "speech", "naming", "code", "word"))}
-_CODED = "coded"
 
 
 def code_lanes(codes: Sequence[Code], *, duration_s: float) -> list[CodeLane]:
@@ -30,27 +30,20 @@ def code_lanes(codes: Sequence[Code], *, duration_s: float) -> list[CodeLane]:
     """
     found: dict[tuple[str, str, str], list[Code]] = {}
     for code in codes:
-        if code.kind != _CODED:
+        if code.kind != CODED:
             found.setdefault((code.kind, code.tier, code.participant), []).append(code)
     lanes: list[CodeLane] = []
     for (kind, tier, who), own in sorted(found.items(), key=lambda item: (_ORDER.get(item[0][0], 9), item[0])):
         ordered = sorted(own, key=lambda code: (code.begin_s, code.end_s))
         intervals = [LaneInterval(begin_s=c.begin_s, end_s=c.end_s, label=c.label) for c in ordered]
-        uncoded = _uncoded(codes, {code.source for code in own}, who, duration_s)
+        uncoded = _uncoded(codes, own, who, duration_s)
         lanes.append(CodeLane(kind=kind, tier=tier, participant=who, intervals=intervals, uncoded=uncoded))
     return lanes
 
 
-def _uncoded(codes: Sequence[Code], sources: set[str], who: str, duration_s: float) -> list[tuple[float, float]]:
+def _uncoded(codes: Sequence[Code], own: Sequence[Code], who: str, duration_s: float) -> list[tuple[float, float]]:
     """Time that no file coded of somebody; none where one of the files does not say what it coded."""
-    spans: list[tuple[float, float]] = []
-    for source in sources:
-        said = [code for code in codes if code.kind == _CODED and code.source == source]
-        if not said:
-            return []
-        own = [code for code in said if code.participant in ("", who)]
-        spans += [(code.begin_s, code.end_s) for code in own or said if code.end_s > code.begin_s]
-    coded = union(np.array(spans, np.float64).reshape(-1, 2))
+    coded = coded_time(codes, own, who, duration_s=duration_s)
     return [(begin, end) for begin, end in complement(coded, within=np.array([[0.0, duration_s]])).tolist()]
 
 

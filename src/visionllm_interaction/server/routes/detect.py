@@ -51,7 +51,7 @@ async def detect(
         max_megapixels=limits.max_image_megapixels,
     )
     metrics.detect.observe(found.duration_s)
-    detector = service.detector.require()
+    detector = found.detector
     return DetectResult(
         width=found.width,
         height=found.height,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -14,13 +15,23 @@ from visionllm_interaction.server.state import context_of
 
 ROOT = "/ui/"
 STATIC = "/ui/static/"
-_FOLDER = Path(__file__).parent / "static"
+SCRIPTS = {
+    "/ui/": "home/home.js",
+    "/ui/measures": "measures/measures.js",
+    "/ui/review": "review/review.js",
+    "/ui/training": "training/run_list.js",
+    "/ui/training/{run}": "training/run_report.js",
+    "/ui/videos/{video_id}": "video/video.js",
+}
+"""Address → the script of the page."""
+_FOLDER = (Path(__file__).parent / "static").resolve()
+_IMPORT = re.compile(r'^import .* from "(\./[^"]+|\.\./[^"]+)";', re.MULTILINE)
 
 
 def add_pages(app: FastAPI) -> None:
     """Serve the pages below ``/ui/``; the middleware of ``app`` controls access."""
     router = APIRouter(include_in_schema=False, dependencies=[requires("viewer")])
-    modules = _preloaded_modules()
+    modules = {page: _preload_links(page) for page in SCRIPTS}
 
     @router.get("/")
     async def home() -> RedirectResponse:
@@ -29,10 +40,13 @@ def add_pages(app: FastAPI) -> None:
     @router.get("/ui/")
     @router.get("/ui/measures")
     @router.get("/ui/review")
+    @router.get("/ui/training")
+    @router.get("/ui/training/{run}")
     @router.get("/ui/videos/{video_id}")
     async def page(request: Request) -> HTMLResponse:
         keys = "false" if context_of(request).service.config.insecure else "true"
-        return HTMLResponse(_read("index.html").replace("KEYS", keys).replace("MODULES", modules))
+        links = modules[request.scope["route"].path]
+        return HTMLResponse(_read("index.html").replace("KEYS", keys).replace("MODULES", links))
 
     app.include_router(router)
 
@@ -47,10 +61,18 @@ def login_page(message: str) -> str:
     return _read("login.html").replace("MESSAGE", escape(message))
 
 
-def _preloaded_modules() -> str:
-    """A link for each script, so that the browser fetches all at once, and not one import after the other."""
-    scripts = sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*.js") if path.name != "theme.js")
-    return "\n".join(f'<link rel="modulepreload" href="{STATIC}{name}">' for name in scripts)
+def _preload_links(page: str) -> str:
+    """A link for each script of a page, so that the browser fetches all at once, and not one import after the other."""
+    found: list[Path] = []
+    waiting = [_FOLDER / "app.js", _FOLDER / SCRIPTS[page]]
+    while waiting:
+        script = waiting.pop(0)
+        if script not in found:
+            found.append(script)
+            names = _IMPORT.findall(script.read_text(encoding="utf-8"))
+            waiting += [(script.parent / name).resolve() for name in names]
+    names = [path.relative_to(_FOLDER).as_posix() for path in found]
+    return "\n".join(f'<link rel="modulepreload" href="{STATIC}{name}">' for name in names)
 
 
 def _read(name: str) -> str:

@@ -115,7 +115,7 @@ def _named(tiers: Sequence[Tier]) -> Iterator[tuple[str, tuple[Interval, ...]]]:
 
 def _of_video(store: Store, video_id: str) -> CodedRecording:
     tiers: dict[str, tuple[Interval, ...]] = {}
-    for state in _states(store, video_id):
+    for state in states_of(store, video_id):
         found = intervals_of(store, video_id, state)
         tiers[str(state)] = tuple(Interval(b, e, state.predicate) for b, e in found.tolist())
     imported = Timeline(tuple(_code_tiers(store, video_id)))
@@ -128,7 +128,16 @@ def _of_video(store: Store, video_id: str) -> CodedRecording:
     return CodedRecording(tiers, coded, True, known.child if known else None)
 
 
-def _states(store: Store, video_id: str) -> Iterator[StateOfPair]:
+def states_of(store: Store, video_id: str) -> Iterator[StateOfPair]:
+    """The states that the model tells of a video: who is visible, and the relations between names.
+
+    Args:
+        store: the open store.
+        video_id: a video in the store.
+
+    Yields:
+        StateOfPair: each once, by name.
+    """
     names = {t.track_id: t.role or t.category for t in store.tracks(video_id)}
     yield from (StateOfPair("visible", name, None) for name in sorted(set(names.values())))
     pairs = {

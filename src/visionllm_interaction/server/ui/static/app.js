@@ -1,21 +1,24 @@
 // The frame of all pages, and which page an address is.
 import { html, render, useState } from "./vendor/htm-preact.js";
-import { Home } from "./home/home.js";
-import { Measures } from "./measures/measures.js";
-import { Review } from "./review/review.js";
-import { VideoPage } from "./video/video.js";
 
+// Only the scripts of the page that is shown are loaded.
 const PAGES = [
-  [/^\/ui\/$/, () => html`<${Home} />`, "Videos"],
-  [/^\/ui\/review$/, () => html`<${Review} />`, "Review"],
-  [/^\/ui\/measures$/, () => html`<${Measures} />`, "Measures"],
-  [/^\/ui\/videos\/([^/]+)$/, (id) => html`<${VideoPage} id=${decodeURIComponent(id)} />`, "Video"],
+  [/^\/ui\/$/, async () => html`<${(await import("./home/home.js")).Home} />`],
+  [/^\/ui\/review$/, async () => html`<${(await import("./review/review.js")).Review} />`],
+  [/^\/ui\/measures$/, async () => html`<${(await import("./measures/measures.js")).Measures} />`],
+  [/^\/ui\/training$/, async () => html`<${(await import("./training/run_list.js")).RunList} />`],
+  [/^\/ui\/training\/([^/]+)$/, async (run) => html`<${(await import("./training/run_report.js")).RunReport} run=${decodeURIComponent(run)} />`],
+  [/^\/ui\/videos\/([^/]+)$/, async (id) => html`<${(await import("./video/video.js")).VideoPage} id=${decodeURIComponent(id)} />`],
 ];
 
-function Frame() {
+async function chosenPage() {
   const path = location.pathname;
   const found = PAGES.find(([pattern]) => pattern.test(path));
-  const page = found ? found[1](...path.match(found[0]).slice(1)) : html`<main class="page"><p class="panel">There is no such page. <a href="/ui/">All videos</a></p></main>`;
+  return found ? found[1](...path.match(found[0]).slice(1)) : html`<main class="page"><p class="panel">There is no such page. <a href="/ui/">All videos</a></p></main>`;
+}
+
+function Frame({ page }) {
+  const path = location.pathname;
   const here = (address) => (path === address ? "page" : null);
   return html`
     <a class="skip" href="#content">To the content</a>
@@ -25,6 +28,7 @@ function Frame() {
         <a href="/ui/" aria-current=${here("/ui/")}>Videos</a>
         <a href="/ui/review" aria-current=${here("/ui/review")}>Review</a>
         <a href="/ui/measures" aria-current=${here("/ui/measures")}>Measures</a>
+        <a href="/ui/training" aria-current=${here("/ui/training")}>Training</a>
       </nav>
       <span class="grow"></span>
       <${ThemeButton} />
@@ -50,4 +54,4 @@ function ThemeButton() {
   return html`<button class="plain" onClick=${choose} aria-label=${`Use the ${other} theme`} title=${`Use the ${other} theme`}>${theme === "dark" ? "☀" : "☾"}</button>`;
 }
 
-render(html`<${Frame} />`, document.getElementById("app"));
+render(html`<${Frame} page=${await chosenPage()} />`, document.getElementById("app"));

@@ -3,6 +3,8 @@ import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { CopyButton } from "../shared/ask.js";
 import { api, videoPath } from "../shared/api.js";
 import { clock, number } from "../shared/format.js";
+import { BoutRaster } from "./bout_raster.js";
+import { LookTransitions } from "./look_transitions.js";
 import { saveSvg } from "./save_svg.js";
 
 const FILTERS = [["subject", "Subject"], ["object", "Object"], ["predicate", "Predicate"], ["video_id", "Video"]];
@@ -60,6 +62,7 @@ export function Measures() {
       ${!table && !problem && html`<p class="note" role="status">Computing …</p>`}
     </section>
     ${table && html`<${Result} table=${table} wanted=${wanted} />`}
+    ${problem?.status !== 409 && html`<${BoutRaster} /><${LookTransitions} videoId=${wanted.video_id} />`}
   </main>`;
 }
 

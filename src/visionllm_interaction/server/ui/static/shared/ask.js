@@ -5,7 +5,8 @@ import { clock, number } from "./format.js";
 
 const KEPT = 20;
 
-export function AskBox({ videoId = null, onEvidence }) {
+// after: a promise; what makes the examples waits for it, since asking them takes the service a while.
+export function AskBox({ videoId = null, onEvidence, after = Promise.resolve() }) {
   const [question, setQuestion] = useState("");
   const [turns, setTurns] = useState([]);
   const [examples, setExamples] = useState([]);
@@ -13,7 +14,7 @@ export function AskBox({ videoId = null, onEvidence }) {
   const earlier = useRef([]);
   useEffect(() => {
     const about = videoId ? `?video_id=${encodeURIComponent(videoId)}` : "";
-    api(`/questions${about}`).then((found) => setExamples(found.questions), () => setExamples([]));
+    after.then(() => api(`/questions${about}`)).then((found) => setExamples(found.questions), () => setExamples([]));
   }, [videoId]);
   const ask = async (text) => {
     if (!text.trim() || busy) return;

@@ -3,6 +3,8 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { api, videoPath } from "../shared/api.js";
 import { mayChange, useMe } from "../shared/me.js";
+import { Cameras, camerasBeside } from "./cameras.js";
+import { CodingBesideModel, useComparisons } from "./coding_beside_model.js";
 import { CorrectionPanel, useCorrections } from "./corrections.js";
 import { clock } from "../shared/format.js";
 import { useSource } from "../shared/video_source.js";
@@ -15,6 +17,7 @@ const CHUNK_S = 30;
 const CHUNKS = 6;
 const FACTS_EVERY_MS = 200;
 const MOST_FACTS = 10;
+const NONE = [];
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 // The detections around the time that is shown; older ones are forgotten.
@@ -109,8 +112,10 @@ function Loaded({ video, content, show, handle, changed }) {
   const loop = useRef(false);
   loop.current = looping;
   const [source, failed] = useSource(video);
+  const comparisons = useComparisons(video.video_id, content);
+  const compared = comparisons.found?.comparisons || NONE;
   // A corrected video has a new timeline; what is shown of it stays.
-  if (state.content !== content) Object.assign(state, { content, model: new TimelineModel(content), version: state.version + 1 });
+  if (state.content !== content || state.compared !== compared) Object.assign(state, { content, compared, model: new TimelineModel(content, compared), version: state.version + 1 });
   const model = state.model;
   const [boxes] = useState(() => new Boxes(video.video_id, content.duration_s, () => state.loaded(), setProblem));
   const [correcting, setCorrecting] = useState(false);
@@ -154,8 +159,12 @@ function Loaded({ video, content, show, handle, changed }) {
     addEventListener("keydown", keys);
     return () => removeEventListener("keydown", keys);
   });
+  const beside = useRef(null);
+  const [side, setSide] = useState(true);
+  const inStep = () => beside.current?.(state.time, { playing: Boolean(player.current && !player.current.paused), rate: player.current?.playbackRate || 1 });
   const told = (t, follow) => {
     state.time = t;
+    inStep();
     boxes.load(t);
     renew();
     draw();
@@ -231,10 +240,11 @@ function Loaded({ video, content, show, handle, changed }) {
   return html`<div class="player">
     <section class="panel stage-panel" aria-label="Player">
       ${video.playable && source && html`<div class=${correcting ? "stage correcting" : "stage"} ref=${shape}>
-        <video ref=${player} src=${source} muted=${!sound} playsinline preload="auto" onClick=${toggle} onPlay=${() => setPlaying(true)} onPause=${() => setPlaying(false)} aria-label=${`Video ${video.name || video.video_id}`}
+        <video ref=${player} src=${source} muted=${!sound} playsinline preload="auto" onClick=${toggle} onPlay=${() => setPlaying(true)} onPause=${() => (setPlaying(false), inStep())} aria-label=${`Video ${video.name || video.video_id}`}
           onTimeUpdate=${() => told(player.current.currentTime, !player.current.paused)} onSeeked=${() => told(player.current.currentTime, false)} onLoadedData=${ready} onError=${failed}></video>
         <canvas ref=${canvas} aria-hidden="true" ...${correcting ? edit : {}}></canvas>
       </div>`}
+      ${video.playable && source && side && camerasBeside(content, video.video_id).length > 0 && html`<${Cameras} content=${content} id=${video.video_id} handle=${beside} />`}
       ${video.playable && !source && html`<p class="note" role="status">A copy that browsers can play is being made …</p>`}
       ${!video.playable && html`<p class="note">No copy of this video is kept here, so it cannot be played; its results are below. To play it, upload it, or name its folder in <code>serve.media_dirs</code>.</p>`}
       ${source === null && html`<p class="refused">This browser cannot play the video; the timeline works all the same.</p>`}
@@ -247,6 +257,7 @@ function Loaded({ video, content, show, handle, changed }) {
           <label>Speed <select aria-label="Speed" onChange=${(event) => (player.current.playbackRate = parseFloat(event.target.value))}>${SPEEDS.map((one) => html`<option value=${one} selected=${one === 1}>${one}×</option>`)}</select></label>
           <button class="button small" aria-pressed=${sound} onClick=${() => setSound(!sound)}>Sound</button>
           <button class="button small" onClick=${() => stage.current?.requestFullscreen?.()} >Full screen</button>
+          ${camerasBeside(content, video.video_id).length > 0 && html`<button class="button small" aria-pressed=${side} onClick=${() => setSide(!side)}>Other cameras</button>`}
           ${hasInterval && html`<label><input type="checkbox" checked=${looping} onChange=${(event) => setLooping(event.target.checked)} /> loop this bout</label> <button class="button small quiet" onClick=${clear}>Clear</button>`}
         </span>`}
         ${may && html`<button class="button small" aria-pressed=${correcting} onClick=${() => setCorrecting(!correcting)}>Correct</button>`}
@@ -258,6 +269,7 @@ function Loaded({ video, content, show, handle, changed }) {
     ${content.session && html`<${Session} content=${content} id=${video.video_id} time=${time} />`}
     ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} draft=${draft} onDraft=${setDraft} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
     <${Timeline} key=${state.version} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
+    <${CodingBesideModel} comparisons=${comparisons} onShow=${showInterval} />
     <${People} id=${video.video_id} source=${video.playable ? source : null} may=${may} changed=${changed} />
     <${TimeNotKnown} content=${content} onShow=${showInterval} />
   </div>`;

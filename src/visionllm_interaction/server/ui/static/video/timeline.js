@@ -351,7 +351,7 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
     <p class="hidden" aria-live="polite">${said}</p>
     <p class="legend">
       <span><i class="key seen"></i> seen</span><span><i class="key near"></i> near</span><span><i class="key contact"></i> in contact</span><span><i class="key holding"></i> holding</span>
-      <span><b aria-hidden="true">◆</b> event</span>${model.hasGaps && html`<span><i class="key hatched"></i> not known</span>`}
+      <span><b aria-hidden="true">◆</b> event</span>${model.hasComparisons && html`<span><i class="key difference by-people"></i> coded by people</span><span><i class="key difference by-model"></i> found by the model</span>`}${model.hasGaps && html`<span><i class="key hatched"></i> not known</span>`}
       <span>Click a bar to go there; drag to pan, Ctrl and wheel to zoom. <kbd>N</kbd> <kbd>P</kbd> next, previous bout.</span>
     </p>
   </section>`;

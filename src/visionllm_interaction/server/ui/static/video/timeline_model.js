@@ -6,6 +6,7 @@ const KINDS = {
   gaze: ["looks", "#8a6fd6"], speech: ["speaks", "#0f9aa8"], naming: ["names", "#c25aa3"],
   word: ["words", "#a3831f"], code: ["", "#74879a"],
 };
+const BY_PEOPLE = "#c25aa3", BY_MODEL = "#3a8fcf";
 const PREDICATES = { near: [4, 0.45], in_contact: [8, 0.7], holding: [12, 1] };
 const WORDS = { near: "near", in_contact: "in contact with", holding: "holding" };
 // Why less is known of some time: what it is called, and what it means.
@@ -49,8 +50,9 @@ export function barAt(layer, t, slack = 0) {
 }
 
 export class TimelineModel {
-  constructor(content) {
-    this.content = content;
+  // compared: codings beside what the model found, as the service compares them.
+  constructor(content, compared = []) {
+    Object.assign(this, { content, compared });
     this.duration = Math.max(content.duration_s, 0.001);
     this.colours = new Map(content.tracks.map((track, n) => [track.track_id, COLOURS[n % COLOURS.length]]));
     this.names = new Map(content.tracks.map((track) => [track.track_id, `${track.role || track.category} ${track.track_id}`]));
@@ -68,6 +70,7 @@ export class TimelineModel {
     const { tracks, relations, events, lanes, recordings } = this.content;
     for (const one of this.content.unknown.poor) this.add(this.poor(one), SUB);
     if (events.length) this.add({ label: "events", marks: this.events(events) }, ROW);
+    for (const one of this.compared) this.comparison(one);
     const pairs = this.pairs(relations);
     for (const track of tracks) {
       const id = track.track_id;
@@ -106,6 +109,15 @@ export class TimelineModel {
       (others.get(one.object_track_id)[one.predicate] ||= []).push([one.begin_s, one.end_s]);
     }
     return found;
+  }
+
+  // Three rows: what was coded, what the model found, and where only one of them has it.
+  comparison({ coding, state, coded, model, only_coded, only_model }) {
+    const name = [coding.participant, coding.tier, coding.label].filter(Boolean).join(" ");
+    const bars = (spans, text, colour) => layer(spans, { size: 11, opacity: 0.9, colour, tracks: [], title: ([begin, end]) => `${text} ${two(begin)}–${two(end)} s` });
+    this.add({ label: `✎ ${name}`, layers: [bars(coded, `coded ${name}`, BY_PEOPLE)] }, SUB);
+    this.add({ label: "↳ model", sub: true, layers: [bars(model, `model: ${state}`, BY_MODEL)] }, SUB);
+    this.add({ label: "↳ difference", sub: true, layers: [bars(only_coded, "only coded", BY_PEOPLE), bars(only_model, "only the model", BY_MODEL)] }, SUB);
   }
 
   seen(track) {
@@ -148,6 +160,10 @@ export class TimelineModel {
     const title = () => `${one.kind} ${one.name}: its clock shows 0 at ${place} (by ${one.known_by}${exact})`;
     const spans = begin < this.duration ? [[begin, this.duration]] : [];
     return { label: `${one.name} ${place}`, sub: true, layers: [layer(spans, { size: 4, opacity: 0.5, colour: null, tracks: [], title })] };
+  }
+
+  get hasComparisons() {
+    return this.compared.length > 0;
   }
 
   get hasGaps() {

@@ -11,6 +11,10 @@ import { Exports } from "./exports.js";
 import { Player } from "./player.js";
 
 const POLL_S = 1;
+const LATER_MS = 300;
+
+// The answer to the request of before_paint.js; null where it has to be asked for again, which then says what is wrong.
+const earlyTimeline = () => (window.earlyTimeline || Promise.resolve(null)).then((response) => (response && response.ok ? response.json() : null)).catch(() => null);
 
 function asked() {
   const query = new URLSearchParams(location.search);
@@ -24,7 +28,9 @@ export function VideoPage({ id }) {
   const [problem, setProblem] = useState(null);
   const player = useRef(null);
   // Asked for at once: the timeline of hours takes longer than to learn that the video is analysed.
-  const [early] = useState(() => api(videoPath(id, "/timeline")).then((content) => content, () => null));
+  const [early] = useState(() => earlyTimeline());
+  // What nobody waits for is asked once the timeline is there.
+  const [drawn] = useState(() => early.then(() => new Promise((done) => setTimeout(done, LATER_MS))));
   useEffect(() => {
     const stop = watch(videoPath(id), POLL_S, (content, trouble) => {
       setProblem(trouble);
@@ -51,7 +57,7 @@ export function VideoPage({ id }) {
       ${may && html`<${AboutVideo} video=${video} changed=${setVideo} />`}
       ${may && html`<${EraseButton} video=${video} erased=${() => location.assign("/ui/")} />`}</div>
     ${video.analysed
-      ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><div class="side"><${AskBox} videoId=${id} onEvidence=${evidence} /><${Exports} id=${id} may=${may} /></div></div>`
+      ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><div class="side"><${AskBox} videoId=${id} onEvidence=${evidence} after=${drawn} /><${Exports} id=${id} may=${may} /></div></div>`
       : html`<${Waiting} video=${video} may=${may} />`}
   </main>`;
 }

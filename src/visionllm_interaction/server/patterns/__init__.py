@@ -1,0 +1,1 @@
+"""Patterns over time, for plots: bouts by video, transitions of looks, a coding beside the model."""

@@ -1,0 +1,113 @@
+"""When something holds, in all videos: the bouts of an expression of the language, and the time that is not known."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from visionllm_interaction.core.intervals import Intervals, complement, total_s, union
+from visionllm_interaction.errors import ExpressionError, UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.language.run import query
+from visionllm_interaction.server.patterns.schemas import BoutRaster, VideoBouts
+from visionllm_interaction.store.covariates import read_covariates
+from visionllm_interaction.store.reader import Store, open_store
+
+MOST_VIDEOS = 200
+_ROUNDING_S = 0.05
+"""Frames end where the next one begins, give or take rounding: shorter time that is not known is none."""
+
+
+def bout_raster(
+    folder: Path, expression: str, *, config: MeasuresConfig, names: dict[str, str], store_name: str
+) -> BoutRaster:
+    """Compute the bouts of an expression in every video.
+
+    Args:
+        folder: the store.
+        expression: of the language of quantities; intervals or moments, for example ``holding(child)``.
+        config: definitions of measures.
+        names: video → name of its file.
+        store_name: what the command calls the store.
+
+    Returns:
+        The videos in order of their children, ages and names.
+
+    Raises:
+        UsageError: if the expression is a number, and no intervals or moments.
+        ExpressionError: if it cannot be read.
+    """
+    with open_store(folder) as store:
+        found = query(expression, store, config=config)
+        if found.kind != "stream":
+            raise UsageError(
+                "This gives no bouts.",
+                expected="intervals or moments, such as holding(child) or visible(child) & !visible(caregiver)",
+                found=f"{expression[:200]}, which is {found.kind}",
+            )
+        bouts: dict[str, list[tuple[float, float]]] = {}
+        for row in found:
+            if row.video_id is not None and row.begin_s is not None:
+                bouts.setdefault(row.video_id, []).append(
+                    (row.begin_s, row.begin_s if row.end_s is None else row.end_s)
+                )
+        absent = _bouts_of(f"!({expression})", store, config)
+        videos = [_video(store, one, bouts.get(one, []), absent, names) for one in store.video_ids()]
+    ordered = sorted(videos, key=lambda one: (one.child or "", one.age_months or 0.0, one.name))
+    return BoutRaster(
+        expression=found.expression,
+        videos=ordered[:MOST_VIDEOS],
+        left_out=max(0, len(ordered) - MOST_VIDEOS),
+        command=shlex.join(["visionllm", "query", expression, "--store", store_name, "--csv"]),
+    )
+
+
+def raster_csv(folder: Path, expression: str, *, config: MeasuresConfig) -> bytes:
+    """The bouts as ``visionllm query --csv`` writes them."""
+    return query(expression, folder, config=config).to_csv().encode()
+
+
+def _bouts_of(expression: str, store: Store, config: MeasuresConfig) -> dict[str, list[tuple[float, float]]] | None:
+    """The bouts of an expression by video; None where it has none, as the opposite of moments."""
+    try:
+        rows = query(expression, store, config=config).rows
+    except ExpressionError:
+        return None
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.video_id is not None and row.begin_s is not None and row.end_s is not None:
+            found.setdefault(row.video_id, []).append((row.begin_s, row.end_s))
+    return found
+
+
+def _video(
+    store: Store,
+    video_id: str,
+    bouts: list[tuple[float, float]],
+    absent: dict[str, list[tuple[float, float]]] | None,
+    names: dict[str, str],
+) -> VideoBouts:
+    duration_s = float(store.video(video_id)["duration_s"])
+    known = read_covariates(store.path, video_id)
+    spans = _intervals(bouts)
+    unknown: list[tuple[float, float]] = []
+    if absent is not None:
+        told = union(np.concatenate([spans, _intervals(absent.get(video_id, []))]), max_gap_s=_ROUNDING_S)
+        gaps = complement(told, within=np.array([[0.0, duration_s]])).tolist()
+        unknown = [(begin, end) for begin, end in gaps if end - begin > _ROUNDING_S]
+    return VideoBouts(
+        video_id=video_id,
+        name=names.get(video_id, video_id),
+        child=known.child if known else None,
+        age_months=known.age_months if known else None,
+        duration_s=duration_s,
+        bouts=sorted(bouts),
+        unknown=unknown,
+        seconds=total_s(spans),
+    )
+
+
+def _intervals(pairs: list[tuple[float, float]]) -> Intervals:
+    return union(np.array([pair for pair in pairs if pair[1] > pair[0]], np.float64).reshape(-1, 2))

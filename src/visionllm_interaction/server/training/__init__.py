@@ -1,0 +1,1 @@
+"""Data sets, trainings and detectors as the page shows them, and the change to another detector."""

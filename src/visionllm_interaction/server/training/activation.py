@@ -1,0 +1,180 @@
+"""Change to another detector while the service runs: through the gates of ``visionllm models promote``.
+
+Images that are being detected, or wait for it, keep the detector they came to; the next ones get the new one. What was
+activated is kept in the data folder, so that it serves after a restart, until ``serve.detector`` is set to another one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.detection.promotion.config import PromoteConfig
+from visionllm_interaction.errors import VisionLLMError
+from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.training.detectors import KnownDetector
+from visionllm_interaction.server.training.gate_process import GateRequest, GateVerdict
+from visionllm_interaction.server.training.schemas import Activation
+from visionllm_interaction.utils.atomic_files import publish_file, write_file
+from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.logs import log
+
+RECORD = "activated_detector.json"
+REPORT = "last_comparison"
+
+
+class ActivatedDetector(BaseModel):
+    """The record of an activation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    sha256: str | None
+    in_place_of: str
+    """The detector of the configuration at that time; with another one there the record counts no more."""
+
+
+def activated(models_dir: Path, configured: Path | None) -> Path | None:
+    """The detector that was activated last.
+
+    Args:
+        models_dir: the service's folder of detectors.
+        configured: the detector of the configuration.
+
+    Returns:
+        Its file; None if none was activated, the configuration has changed since, or the file is not what it was.
+    """
+    try:
+        record = ActivatedDetector.model_validate_json((models_dir / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    if record.in_place_of != str(configured):
+        return None
+    if not record.path.exists() or (record.sha256 is not None and sha256_file(record.path) != record.sha256):
+        log.warning(
+            "the activated detector is gone or damaged; that of the configuration serves", path=str(record.path)
+        )
+        return None
+    return record.path
+
+
+class Activations:
+    """Changes of the serving detector, one at a time.
+
+    Args:
+        models_dir: the service's folder of detectors.
+        configured: the detector of the configuration.
+        promote: the limits of the gates.
+        use: loads a detector and has it serve; called with its file.
+    """
+
+    def __init__(
+        self, models_dir: Path, configured: Path | None, *, promote: PromoteConfig, use: Callable[[Path], None]
+    ) -> None:
+        self._models_dir = models_dir
+        self._configured = configured
+        self._promote = promote
+        self._use = use
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self.last = Activation(state="none")
+
+    def start(self, candidate: KnownDetector, serving: KnownDetector | None, *, data: Path, run: str) -> Activation:
+        """Begin to compare a detector with the one that serves.
+
+        Args:
+            candidate: the detector that is to serve.
+            serving: the detector that serves; None: none does.
+            data: the training manifest of a run.
+            run: name of that run.
+
+        Returns:
+            The activation, which goes on.
+
+        Raises:
+            HTTPException: 409 if one goes on already, or the candidate serves already.
+        """
+        with self._lock:
+            if self.last.state in ("comparing", "loading"):
+                raise http_problem(409, "Another detector is being compared.", code="BUSY", found=str(self.last.model))
+            if candidate.view.serving:
+                raise http_problem(409, "This detector serves already.", code="SERVES", found=candidate.view.model)
+            self.last = Activation(
+                state="comparing",
+                model=candidate.view.model,
+                against=serving.view.model if serving else None,
+                run=run,
+                at=utc_now(),
+            )
+        request = GateRequest(
+            candidate=candidate.path.absolute(),
+            serving=serving.path.absolute() if serving else None,
+            data=data.absolute(),
+            report=(self._models_dir / REPORT).absolute(),
+            config=self._promote,
+        )
+        threading.Thread(target=self._run, args=(candidate, request), name="activate", daemon=True).start()
+        return self.last
+
+    def stop(self) -> None:
+        """End a comparison that goes on."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+    def _run(self, candidate: KnownDetector, request: GateRequest) -> None:
+        try:
+            verdict = self._compare(request)
+            figures = {"AP": verdict.AP, "serving_AP": verdict.serving_AP, "gates": verdict.gates}
+            if verdict.error is not None:
+                self._told(state="failed", message=verdict.error)
+                return
+            if not verdict.passed:
+                closed = sum(not one.passed for one in verdict.gates)
+                message = f"{closed} of {len(verdict.gates)} gates are closed. The detector has not changed."
+                self._told(state="refused", message=message, **figures)
+                return
+            self._told(state="loading", **figures)
+            path = self._kept(candidate)
+            self._use(path)
+            record = ActivatedDetector(path=path, sha256=candidate.sha256, in_place_of=str(self._configured))
+            write_file(self._models_dir / RECORD, record.model_dump_json().encode())
+            self._told(state="active")
+        except Exception as error:  # noqa: BLE001 (told and logged; the change must not stay "loading" for ever)
+            reason = error.message if isinstance(error, VisionLLMError) else type(error).__name__
+            self._told(state="failed", message=reason)
+            log.error("a detector could not be activated", error=type(error).__name__)
+
+    def _compare(self, request: GateRequest) -> GateVerdict:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "visionllm_interaction.server.training.gate_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        answer, _ = self._process.communicate(request.model_dump_json() + "\n")
+        try:
+            return GateVerdict.model_validate_json(answer)
+        except ValidationError:
+            return GateVerdict(error=f"the comparison ended with the exit code {self._process.returncode}")
+
+    def _kept(self, candidate: KnownDetector) -> Path:
+        """The file from which the detector serves: of a run a copy, since runs are deleted; others stay in place."""
+        if candidate.view.kind != "trained" or candidate.sha256 is None:
+            return candidate.path.absolute()
+        kept = self._models_dir.absolute() / f"{candidate.sha256}{candidate.path.suffix}"
+        if not kept.is_file():
+            with publish_file(kept) as partial:
+                shutil.copyfile(candidate.path, partial)
+        return kept
+
+    def _told(self, **changes: object) -> None:
+        with self._lock:
+            self.last = self.last.model_copy(update=changes)
