@@ -11,6 +11,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     HOLDING,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
+    LEAST_AT_ONCE,
     VISIBLE,
     Ask,
     Asked,
@@ -48,6 +49,9 @@ def expression_of(asked: Asked) -> str:
     ):
         # "What was the child holding when the caregiver came in?": whether it held at that moment, and nothing else.
         raise NotUnderstood("while")
+    if asked.scope.is_at_once and not _is_of_the_next(asked):
+        # How soon is that? "Within 3 seconds after" says it.
+        raise NotUnderstood("right after")
     text = _core(asked)
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
@@ -62,6 +66,11 @@ def expression_of(asked: Asked) -> str:
     if asked.mean_over is not None:
         text += f" by {asked.mean_over}"
     return text
+
+
+def _is_of_the_next(asked: Asked) -> bool:
+    """Whether the first of what comes afterwards is asked for, however soon it comes."""
+    return asked.scope.before is None and (asked.ask == "next" or (asked.ask == "time" and asked.occurrence in (None, 1)))
 
 
 def _domain(asked: Asked) -> str:
@@ -88,6 +97,10 @@ def _core(asked: Asked) -> str:
         raise ValueError(f"{asked.ask} has no expression")
     if asked.ask in ("latency", "prob"):
         return _of_two(asked)
+    if asked.ask == "span":
+        return _span(asked)
+    if asked.ask == "most_at_once":
+        return f"most_at_once({stream_text(asked.stream)}, {LEAST_AT_ONCE})"
     if asked.ask in ("portion", "ratio"):
         return _quotient(asked)
     if asked.more_often_than is not None:
@@ -109,6 +122,13 @@ def _core(asked: Asked) -> str:
     if asked.ask == "pauses":
         return f"{_STATISTICS.get(asked.pick or '', 'median')}(pauses({text}))"
     return f"{asked.ask}({text})"
+
+
+def _span(asked: Asked) -> str:
+    """From one single moment to another: the first time that A did this, the last time that B did that."""
+    assert asked.stream is not None and asked.other is not None
+    first, second = (f"first_time({limited(stream, asked.scope)})" for stream in (asked.stream, asked.other))
+    return f"{second} - {first}"
 
 
 def _quotient(asked: Asked) -> str:
@@ -241,7 +261,7 @@ def _gap(asked: Asked) -> str:
     first, second = (quoted(name) for name in asked.gap_names)
     limits = scope_texts(asked.scope)
     during = f", during={' & '.join(limits)}" if limits else ""
-    statistic = {"least": "min", "most": "max", "median": "median"}.get(asked.pick or "", "mean")
+    statistic = {"least": "min", "most": "max", "median": "median", "sd": "sd"}.get(asked.pick or "", "mean")
     return f"{statistic}(gap({first}, {second}){during})"
 
 
@@ -278,6 +298,8 @@ def scope_texts(scope: Scope) -> list[str]:
         found.append(f"before({stream_text(scope.before)})")
     if scope.around is not None:
         found.append(_near_in_time(scope))
+    if scope.not_since is not None:
+        found.append(f"!since({stream_text(scope.not_since)})")
     return found
 
 

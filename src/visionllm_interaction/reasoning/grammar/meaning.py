@@ -14,6 +14,8 @@ OBJECT_VARIABLE: Final = "$o"
 PERSON_VARIABLE: Final = "$p"
 BOUT_GAP = "0.5s"
 """Pauses up to this length do not part two bouts, as in every measure of bouts (docs/measures.md)."""
+LEAST_AT_ONCE = "0.5s"
+"""How long so many must be there at once to be counted, as in the measure of instances (docs/measures.md)."""
 CUT = "0.1s"
 """What is in view so soon after the begin of the video was there before."""
 
@@ -106,6 +108,8 @@ class Scope:
         around: only what begins within so many seconds of this.
         around_s: how many.
         side: whether only after it, only before it, or on both sides.
+        not_since: only as long as this has not happened yet: "left without having given anything".
+        is_at_once: whether it is said that what is asked for comes right after, or right before.
     """
 
     video_id: str | None = None
@@ -119,6 +123,8 @@ class Scope:
     around: Stream | None = None
     around_s: float = 0.0
     side: Literal["after", "before", "both"] = "both"
+    is_at_once: bool = False
+    not_since: Stream | None = None
 
 
 Ask = Literal[
@@ -145,8 +151,10 @@ Ask = Literal[
     "pauses",
     "portion",
     "ratio",
+    "span",
+    "most_at_once",
 ]
-Pick = Literal["most", "least", "median", "any", "none", "each", "first", "last", "number"]
+Pick = Literal["most", "least", "median", "sd", "any", "none", "each", "first", "last", "number"]
 
 
 @dataclass(frozen=True)
@@ -281,5 +289,5 @@ def _negated(text: str, negated: bool) -> str:
 def streams_of(asked: Asked) -> Sequence[Stream]:
     """Every stream that a question is about."""
     scope = asked.scope
-    limits = (*scope.during, scope.after, scope.before, scope.around)
+    limits = (*scope.during, scope.after, scope.before, scope.around, scope.not_since)
     return [stream for stream in (asked.stream, asked.other, *limits) if stream is not None]

@@ -181,6 +181,8 @@ def _read_duration(request: QuestionRequest) -> Asked:
     kind = marks.take_length() or "total"
     if clause.stream.is_moment:
         raise NotUnderstood("how long")
+    if kind == "total" and (marks.longer_s is not None or marks.shorter_s is not None):
+        raise NotUnderstood("how long, for longer than")
     asked = Asked(kind, clause.stream, scope, is_shared=request.is_shared)
     asked = replace(asked, longer_s=marks.longer_s, shorter_s=marks.shorter_s) if kind != "total" else asked
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
@@ -266,6 +268,16 @@ def _read_many(request: QuestionRequest) -> Asked:
     return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
 
 
+def _read_most_at_once(request: QuestionRequest) -> Asked:
+    """Read "At most how many toys were in view?": the largest number at one time."""
+    clause, marks, scope, _ = request.read()
+    marks.take("at_once")
+    stream = clause.stream
+    if not isinstance(stream, Holds) or stream.is_moment or stream.negated or scope != Scope(video_id=scope.video_id):
+        raise NotUnderstood("at most how many")
+    return finish(Asked("most_at_once", stream, scope), marks, is_never=clause.is_never)
+
+
 def _read_when(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
     if clause.stream.negated:
@@ -304,8 +316,10 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if scope.during or scope.after or scope.before or scope.around or clause.stream.is_moment:
             raise NotUnderstood("at that moment")
         return finish(Asked("holds", clause.stream, scope, at=request.at), marks, is_never=clause.is_never)
-    if _says_most_of_the_time(request.tags) and not clause.stream.is_moment and not clause.is_never:
-        marks.take_pick(is_moment=False)
+    over_half = marks.take("more_than_half") is not None
+    if (over_half or _says_most_of_the_time(request.tags)) and not clause.stream.is_moment and not clause.is_never:
+        if not over_half:
+            marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
     is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
     if marks.longer_s is not None and is_of_one:
@@ -545,4 +559,5 @@ _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "ratio": read_ratio,
     "exists": _read_exists,
     "describe": _read_describe,
+    "most_at_once": _read_most_at_once,
 }

@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
     OBJECT_VARIABLE,
+    PERSON_VARIABLE,
     VISIBLE,
     Asked,
     AtLeast,
@@ -25,6 +26,10 @@ from visionllm_interaction.reasoning.grammar.references import Part, Parts, spli
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 Focus = Literal["$o", "$p"]
+_AT_ONCE = frozenset(
+    {"right", "directly", "immediately", "just", "shortly", "soon", "rett", "straks", "like", "umiddelbart"}
+)
+"""How clauses open that say how soon, and no seconds."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +92,10 @@ class QuestionRequest:
         scope = self.scope
         for part in parts.clauses:
             if part.role == "without":
-                scope = replace(scope, during=(*scope.during, self._without(part, parts.main, main.stream, focus)))
+                scope = self._without(scope, part, parts.main, main.stream, focus)
             elif part.role != "followed":
-                scope = self._limited(scope, _with_subject(part, parts.main), focus)
+                whole = _spelled_out(part, parts.main, focus) or _with_subject(part, parts.main)
+                scope = self._limited(scope, whole, focus)
         if scope.after is not None:
             marks.take("right")
         return main, marks, scope, parts
@@ -101,20 +107,27 @@ class QuestionRequest:
         around = Surroundings(self.people, focus, named[0] if named else None)
         return read_clause(plain_tags(part.tags), around)
 
-    def _without(self, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None) -> Stream:
+    def _without(
+        self, scope: Scope, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None
+    ) -> Scope:
         """What does not hold meanwhile: "in view without the caregiver", "without holding anything"."""
         if all(tag.kind == "name" for tag in part.tags) and len(part.tags) == 1:
             if not isinstance(of, Holds) or of.relation != VISIBLE or of.negated or of.edge:
                 raise NotUnderstood("without")
-            return Holds(VISIBLE, (part.tags[0].value,), negated=True)
+            return replace(scope, during=(*scope.during, Holds(VISIBLE, (part.tags[0].value,), negated=True)))
         clause = self.read_part(_with_subject(part, main), focus)
         read_marks(part.tags).check_used()
+        if isinstance(clause.stream, Holds) and clause.stream.is_moment and of.is_moment and scope.not_since is None:
+            # "Left without having given anything": before it ever did.
+            if clause.is_never or clause.stream.negated:
+                raise NotUnderstood("without")
+            return replace(scope, not_since=_nth(clause.stream, 1))
         if clause.is_never or clause.stream.is_moment:
             raise NotUnderstood("without")
         # "Without holding nothing" is said for "without holding anything" in some dialects; it is not guessed at.
         if clause.stream.negated:
             raise NotUnderstood("without")
-        return replace(clause.stream, negated=True)
+        return replace(scope, during=(*scope.during, replace(clause.stream, negated=True)))
 
     def _limited(self, scope: Scope, part: Part, focus: Focus | None) -> Scope:
         clause = self.read_part(part, focus)
@@ -133,6 +146,7 @@ class QuestionRequest:
                 raise NotUnderstood("within")
             side: Literal["after", "before", "both"] = "both" if part.role == "around" else _side(part.role)
             return replace(scope, around=_moments(stream), around_s=part.within_s, side=side)
+        scope = replace(scope, is_at_once=scope.is_at_once or part.opening.split()[0] in _AT_ONCE)
         if part.role == "after" and scope.after is None:
             return replace(scope, after=_nth(stream, _occurrence_of(stream) or 1))
         if part.role == "before" and scope.before is None:
@@ -171,6 +185,26 @@ def _only_person(parts: Parts) -> str | None:
 def _is_of_several(stream: Stream) -> bool:
     pair = isinstance(stream, Holds) and stream.relation == VISIBLE and len(stream.names) > 1
     return pair or isinstance(stream, (Joined, AtLeast))
+
+
+def _spelled_out(part: Part, main: Sequence[Tag], focus: Focus | None) -> Part | None:
+    """Read "after the ball", "before the child" as the main clause of that name; None for any other clause."""
+    names = [tag for tag in part.tags if tag.kind == "name"]
+    rest = [t for t in part.tags if t.kind != "name" and t.kind != "auxiliary" and not set(t.lemmas) <= {"", "do"}]
+    if part.role not in ("after", "before") or len(names) != 1 or rest or part.within_s is not None:
+        return None
+    is_person = names[0].value in PERSON_CATEGORIES
+    kinds = ("something", "object") if not is_person else ("person",)
+    places = [i for i, tag in enumerate(main) if tag.is_("noun", FOCUS)]
+    if places and (focus == PERSON_VARIABLE) != is_person:
+        return None
+    places = places or [i for i, t in enumerate(main) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person]
+    places = places or [i for i, tag in enumerate(main) if tag.is_("noun", *kinds)]
+    if len(places) != 1 or main[places[0]].value == names[0].value:
+        return None
+    tags = [names[0] if i == places[0] else tag for i, tag in enumerate(main)]
+    kept = tuple(t for t in tags if t.kind not in ("superlative", "ordinal", "aggregate", "modifier", "negation"))
+    return replace(part, tags=kept)
 
 
 def _with_subject(part: Part, main: Sequence[Tag]) -> Part:

@@ -14,6 +14,8 @@ _PRIORITY = (
     *("subordinator", "conjunction", "preposition", "unit", "noise", "auxiliary"),
 )
 _ARTICLES = frozenset({"den", "det", "de", "dei", "that", "this", "these", "those"})
+_NO = frozenset({"no", "ingen", "inga", "inget"})
+"""Before a name: "no ball was in view"."""
 _PAIRS = frozenset({"the two", "de to", "dei to"})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?$")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_](?:[\w.-]*\w)?|,")
@@ -103,6 +105,8 @@ def _tag_at(
     """The tag of the longest phrase at ``place``; of several the first in the order of kinds that fits its place."""
     if words[place] == "'s":
         return Tag("possessive", "", "'s"), 1
+    if words[place] in _NO and place + 1 < len(words) and next(_names_at(words, place + 1, lexicon, vocabulary), None):
+        return Tag("negation", "not", words[place]), 1
     found = [*_names_at(words, place, lexicon, vocabulary), *_phrases_at(words, place, lexicon)]
     number = _number_at(words, place, lexicon)
     if number:

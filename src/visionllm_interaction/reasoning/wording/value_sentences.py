@@ -184,7 +184,7 @@ def _prob(node: Call, value: Value, words: Words) -> str:
 
 def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
     names = [argument.base for argument in gap.arguments if isinstance(argument, NameTerm)]
-    sentences = {"mean": "gap", "min": "min_gap", "max": "max_gap"}
+    sentences = {"mean": "gap", "min": "min_gap", "max": "max_gap", "median": "median_gap", "sd": "sd_gap"}
     if len(names) != 2 or node.function not in sentences:
         raise NoWords(node.to_text())
     during = dict(node.keywords).get("during")
