@@ -37,7 +37,7 @@ from five_people_answers import (
     whole,
     yes,
 )
-from room_truth import PEOPLE, RoomTruth, Span, both, bouts, cut, holds_at, total, union, weighted_mean, without
+from room_truth import PEOPLE, RoomTruth, Span, both, bouts, cut, total, union, weighted_mean, without
 
 _EPS = 1e-6
 _NO: Reading = refused("")
@@ -225,6 +225,11 @@ def _book_before_gift(t: RoomTruth) -> list[Span]:
     return [s for s in held_bouts(t, C, "book") if any(abs(s[1] - x) < 0.15 for x in times)]
 
 
+def _book_s(ts: Truths) -> Expected:
+    values = {t.video_id: total(_book_before_gift(t)) if given(t, C, None, "book") else None for t in ts}
+    return Expected("number", values, sum(x for x in values.values() if x is not None))
+
+
 def _down_after_leaving(within: float) -> Reading:
     return count(lambda t: [y for y in downs(t, A) if any(x <= y <= x + within for x in t.moments("leaves", C))])
 
@@ -300,9 +305,13 @@ SIX: Mapping[str, Reading | list[Reading]] = {
         lengths(_apart_between, most),
     ],
     "K039": best(lambda t, n: total(t.visible(n)), "objects", 99),
-    "K040": [_she_is_left(unseen=None), _she_is_left(unseen=False)],
+    # Place is no part of the stores that are made of the truth.
+    "K040": [_she_is_left(unseen=None), _she_is_left(unseen=False), refused("place")],
     "K041": seconds(lambda t: t.visible(C, A)),
-    "K042": [best(lambda t, w: float(len(given(t, w))), "people"), best(lambda t, w: float(len(downs(t, w))), "people")],
+    "K042": [
+        best(lambda t, w: float(len(given(t, w))), "people"),
+        best(lambda t, w: float(len(downs(t, w))), "people"),
+    ],
     "K043": sum_of(_returned),
     "K044": [each(_first_handled, "names"), each(_first_picked, "names")],
     "K045": [
@@ -324,7 +333,8 @@ SIX: Mapping[str, Reading | list[Reading]] = {
     "K051": count(_same_held),
     "K052": best(lambda t, w: total(t.visible(w)), "people"),
     "K053": best(lambda t, n: float(len(given(t, None, None, n))), "objects"),
-    "K054": seconds(_book_before_gift),
+    # Where there is no book, or it is not handed over, there is nothing before that.
+    "K054": [seconds(_book_before_gift), _book_s],
     "K055": [_down_after_leaving(x) for x in (1, 2, 3, 5, 10)],
     "K056": [says(_near_car), each(_near_car_of, "yes_no")],
     "K057": refused("gaze", "blikk"),

@@ -96,7 +96,7 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
 def _bouts_from(
     relations: Relations, predicate: int, track: Ints, window: tuple[Floats, Floats], *, is_subject: bool | None
 ) -> tuple[Ints, Ints]:
-    """Places in ``track`` and rows of the bouts of a predicate; only those of one side unless ``is_subject`` is None."""
+    """Places in ``track`` and rows of a predicate: of one side only unless ``is_subject`` is None."""
     if predicate < 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     query, row = relations.index.overlapping(relations.key(predicate, track), *window)

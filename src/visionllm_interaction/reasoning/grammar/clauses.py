@@ -116,7 +116,10 @@ def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
     relation = _relation(words, {p.mark for p in participants if p.mark})
     stream = _stream(relation, participants, around)
     stream = _at_once(stream, participants)
-    denied = ("not" in negations) ^ any(p.value in ("nobody", "nothing") for p in participants)
+    nobody = any(p.value in ("nobody", "nothing") for p in participants)
+    if nobody and "not" in negations:
+        raise NotUnderstood("not")
+    denied = nobody or "not" in negations
     if relation.negated != denied:
         stream = replace(stream, negated=not stream.negated)
     return Clause(stream, leftover, is_never="never" in negations)
@@ -233,7 +236,7 @@ def _in_focus(participant: Participant, around: Surroundings) -> Participant:
 
 
 def _of_one(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
-    values = [p.value for p in named]
+    values = [ANY_OBJECT if p.value == "nothing" else p.value for p in named]
     if relation.relation == ALONE:
         values = [value for value in values if value not in ("else", "nobody")]
     if relation.relation == "speaks":
@@ -331,7 +334,7 @@ def _hand_over(relation: RelationWord, named: Sequence[Participant]) -> Stream:
     giver, receiver = _giver_and_receiver(people, is_reversed=relation.is_reversed)
     if giver is not None and giver == receiver and is_person(giver) and giver != ANY_PERSON:
         raise NotUnderstood(giver)  # whom a pronoun stands for
-    if len(objects) > 1 or "nothing" in objects:
+    if len(objects) > 1 or "nothing" in objects or (relation.is_of_things and people):
         raise NotUnderstood(" ".join(objects))
     thing = objects[0] if objects else ANY_OBJECT
     receiver = None if receiver in ("other", "else") else receiver

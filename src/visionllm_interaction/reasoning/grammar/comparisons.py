@@ -116,7 +116,11 @@ def _compared(
     values = [_value(replace(request, scope=scope), tags) for tags, scope in zip((first, second), scopes, strict=True)]
     if values[0].ask != values[1].ask:
         raise NotUnderstood("than")
-    comparison = _direction(first)
+    denies = any(value.stream is not None and value.stream.negated for value in values)
+    if request.head is None and denies:
+        # What is denied is the comparison, not what is compared.
+        raise NotUnderstood("not")
+    comparison = None if request.head and request.head.value == "compare" else _direction(first)
     return replace(values[0], than=values[1], comparison=comparison)
 
 

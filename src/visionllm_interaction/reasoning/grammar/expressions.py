@@ -9,9 +9,9 @@ from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
+    LEAST_AT_ONCE,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
-    LEAST_AT_ONCE,
     VISIBLE,
     Ask,
     Asked,
@@ -53,6 +53,8 @@ def expression_of(asked: Asked) -> str:
         # How soon is that? "Within 3 seconds after" says it.
         raise NotUnderstood("right after")
     text = _core(asked)
+    if asked.is_counted:
+        return f"how_many({text} by {asked.variable}{_domain(asked)})"
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
     over = [OBJECT_VARIABLE] if (asked.variable is None and asked.is_shared) or _pools_objects(asked) else []
@@ -70,7 +72,9 @@ def expression_of(asked: Asked) -> str:
 
 def _is_of_the_next(asked: Asked) -> bool:
     """Whether the first of what comes afterwards is asked for, however soon it comes."""
-    return asked.scope.before is None and (asked.ask == "next" or (asked.ask == "time" and asked.occurrence in (None, 1)))
+    return asked.scope.before is None and (
+        asked.ask == "next" or (asked.ask == "time" and asked.occurrence in (None, 1))
+    )
 
 
 def _domain(asked: Asked) -> str:

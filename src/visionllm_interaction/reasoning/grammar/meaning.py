@@ -184,6 +184,7 @@ class Asked:
         is_shared: whether a variable stands for the same object in both streams of a single value.
         threshold: a number that a value is compared with in a question for yes or no.
         more_often_than: only what is so more than so many times is asked for.
+        is_counted: how many names there are is a value by itself, so that each video has one.
         mean_over: the value is averaged over videos, or over children.
         also: more questions in the same sentence ("and for how long?").
     """
@@ -211,6 +212,7 @@ class Asked:
     threshold: float | None = None
     more_often_than: int | None = None
     mean_over: Literal["video", "child"] | None = None
+    is_counted: bool = False
     also: tuple[Asked, ...] = field(default=())
 
 

@@ -212,6 +212,8 @@ def _step(asked: Asked) -> ExpressionStep:
 def _reading(asked: Asked) -> Reading:
     if asked.than is not None:
         return asked.comparison or "difference"
+    if asked.is_counted:
+        return "value"
     if asked.variable:
         return "next" if asked.ask == "next" else _READINGS[asked.pick or "any"]
     if asked.mean_over is not None:

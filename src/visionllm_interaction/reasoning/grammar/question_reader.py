@@ -83,7 +83,9 @@ def read_question(
         asked = read_mean_over(asked, mean_over)
     if versus_video is not None and asked.than is None:
         raise NotUnderstood("than")
-    if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+    if each_video and asked.variable is not None and asked.pick == "number" and asked.ask not in _FOR_EACH_VIDEO:
+        asked = replace(asked, is_counted=True)
+    elif each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
     if each_video and (asked.ask in _OF_LENGTHS or (asked.pick is not None and asked.ask in ("gap", "latency"))):
         # "On average per video" is a mean over videos, "the average in each video" one for each.

@@ -10,6 +10,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
+    ANY_PERSON,
     HOLDING,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
@@ -30,6 +31,7 @@ _AT_ONCE = frozenset(
     {"right", "directly", "immediately", "just", "shortly", "soon", "rett", "straks", "like", "umiddelbart"}
 )
 """How clauses open that say how soon, and no seconds."""
+_PERFECT = frozenset({"having", "ha"})
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,7 @@ class QuestionRequest:
         around = Surroundings(self.people, focus, named[0] if named else None)
         return read_clause(plain_tags(part.tags), around)
 
-    def _without(
-        self, scope: Scope, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None
-    ) -> Scope:
+    def _without(self, scope: Scope, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None) -> Scope:
         """What does not hold meanwhile: "in view without the caregiver", "without holding anything"."""
         if all(tag.kind == "name" for tag in part.tags) and len(part.tags) == 1:
             if not isinstance(of, Holds) or of.relation != VISIBLE or of.negated or of.edge:
@@ -117,17 +117,29 @@ class QuestionRequest:
             return replace(scope, during=(*scope.during, Holds(VISIBLE, (part.tags[0].value,), negated=True)))
         clause = self.read_part(_with_subject(part, main), focus)
         read_marks(part.tags).check_used()
-        if isinstance(clause.stream, Holds) and clause.stream.is_moment and of.is_moment and scope.not_since is None:
-            # "Left without having given anything": before it ever did.
-            if clause.is_never or clause.stream.negated:
-                raise NotUnderstood("without")
-            return replace(scope, not_since=_nth(clause.stream, 1))
-        if clause.is_never or clause.stream.is_moment:
+        is_perfect = part.tags[0].kind == "auxiliary" and part.tags[0].text in _PERFECT
+        of_leaving = isinstance(of, Holds) and of.relation in ("enters", "leaves")
+        if clause.stream.is_moment or is_perfect or of_leaving:
+            return replace(scope, not_since=self._not_yet(clause, scope, of))
+        if clause.is_never:
             raise NotUnderstood("without")
         # "Without holding nothing" is said for "without holding anything" in some dialects; it is not guessed at.
         if clause.stream.negated:
             raise NotUnderstood("without")
         return replace(scope, during=(*scope.during, replace(clause.stream, negated=True)))
+
+    def _not_yet(self, clause: Clause, scope: Scope, of: Stream) -> Stream:
+        """Read "left without having given anything": before it ever did; whoever did both is one and the same."""
+        stream = clause.stream
+        if clause.is_never or stream.negated or not isinstance(stream, Holds) or not isinstance(of, Holds):
+            raise NotUnderstood("without")
+        if (
+            not of.is_moment
+            or scope.not_since is not None
+            or {ANY_PERSON, PERSON_VARIABLE} & {of.names[0], stream.names[0]}
+        ):
+            raise NotUnderstood("without")
+        return replace(stream, occurrence=1)
 
     def _limited(self, scope: Scope, part: Part, focus: Focus | None) -> Scope:
         clause = self.read_part(part, focus)
@@ -198,7 +210,9 @@ def _spelled_out(part: Part, main: Sequence[Tag], focus: Focus | None) -> Part |
     places = [i for i, tag in enumerate(main) if tag.is_("noun", FOCUS)]
     if places and (focus == PERSON_VARIABLE) != is_person:
         return None
-    places = places or [i for i, t in enumerate(main) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person]
+    places = places or [
+        i for i, t in enumerate(main) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person
+    ]
     places = places or [i for i, tag in enumerate(main) if tag.is_("noun", *kinds)]
     if len(places) != 1 or main[places[0]].value == names[0].value:
         return None
@@ -215,6 +229,8 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     ):
         # "Uten å være nær den voksne", "without having the ball in hand": whoever acts in the main clause.
         opens_with_verb = opens_with_verb or (bool(part.tags) and part.tags[0].kind == "auxiliary")
+    if part.tags and part.tags[0].kind == "auxiliary" and part.tags[0].text in _PERFECT:
+        opens_with_verb = True  # "etter å ha gått ut"
     if not opens_with_verb:
         return part
     if part.role == "around":

@@ -28,7 +28,8 @@ _CONJUNCTIONS: tuple[tuple[Role, str], ...] = (
 _SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _CONJUNCTIONS)
 _MIN_SPACES = 2
 _LEADING = re.compile(
-    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|within|mens|da|etter at|før|innen|innan)"
+    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|within"
+    r"|mens|da|etter at|før|innen|innan)"
     r"\s[^,]+),\s*(?P<main>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )

@@ -122,7 +122,8 @@ _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|wer
 _EACH_VIDEO = re.compile(
     r"^(how (?:many|long|often) (?!.*\b(?:average|mean|median)\b).+) (?:in|for) (?:each|every) "
     r"(?:of the videos|video|recording|clip|session|film)$"
-    r"|^((?:hvor|kor) (?:mange|lenge|ofte) (?!.*\b(?:gjennomsnitt|snitt)\b).+) i (?:hver|kvar|hvert|kvart) (?:video|opptak|klipp|film)$"
+    r"|^((?:hvor|kor) (?:mange|lenge|ofte) (?!.*\b(?:gjennomsnitt|snitt)\b).+) i (?:hver|kvar|hvert|kvart) "
+    r"(?:video|opptak|klipp|film)$"
 )
 """Values are given for each video anyway, beside that of all together."""
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
