@@ -153,7 +153,7 @@ def _exists(asked: Asked) -> str:
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
         return " & ".join(_negated(part, f"exists({_touching(_plain(part), asked.scope)})") for part in stream.parts)
     assert stream is not None
-    if asked.longer_s is not None:
+    if asked.longer_s is not None or asked.at_least_s is not None:
         return f"exists({_stream(replace(asked, ask='count'))})"
     stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
@@ -193,6 +193,10 @@ def _stream(asked: Asked) -> str:
             text = f"longer_than({text}, {asked.longer_s:g}s)"
         if asked.shorter_s is not None:
             text = f"shorter_than({text}, {asked.shorter_s:g}s)"
+        if asked.at_least_s is not None:
+            text = f"({text} & !shorter_than({text}, {asked.at_least_s:g}s))"
+        if asked.at_most_s is not None:
+            text = f"({text} & !longer_than({text}, {asked.at_most_s:g}s))"
         return text
     return limited_text(text, asked.scope)
 

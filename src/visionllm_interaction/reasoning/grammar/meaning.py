@@ -176,6 +176,8 @@ class Asked:
         top: how many of them.
         longer_s: bouts are counted only if longer than this.
         shorter_s: bouts are counted only if shorter than this.
+        at_least_s: bouts are counted only if at least so long.
+        at_most_s: bouts are counted only if at most so long.
         at: a moment: seconds, or per cent as text ("100%").
         than: what is compared with: another question with the same kind of value.
         comparison: which of the two is asked to be larger; None: both values and their difference.
@@ -203,6 +205,8 @@ class Asked:
     top: int = 1
     longer_s: float | None = None
     shorter_s: float | None = None
+    at_least_s: float | None = None
+    at_most_s: float | None = None
     at: float | str | None = None
     than: Asked | None = None
     comparison: Literal["more", "less"] | None = None

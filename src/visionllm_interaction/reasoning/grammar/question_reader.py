@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
 from visionllm_interaction.reasoning.grammar.latencies import (
@@ -167,6 +168,9 @@ def _which_was_it(asked: Asked) -> Asked:
 def _total_of(asked: Asked) -> Asked:
     if asked.stream is None or asked.stream.is_moment:
         raise NotUnderstood("for how long")
+    if asked.variable is not None:
+        # "Who held it first, and for how long?": for each of them.
+        return Asked("total", asked.stream, asked.scope, asked.language, variable=asked.variable, pick="each")
     return Asked("total", asked.stream, asked.scope, asked.language)
 
 
@@ -183,7 +187,8 @@ def _read_duration(request: QuestionRequest) -> Asked:
     kind = marks.take_length() or "total"
     if clause.stream.is_moment:
         raise NotUnderstood("how long")
-    if kind == "total" and (marks.longer_s is not None or marks.shorter_s is not None):
+    limited = any(s is not None for s in (marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s))
+    if limited and (kind == "total" or marks.at_least_s is not None or marks.at_most_s is not None):
         raise NotUnderstood("how long, for longer than")
     asked = Asked(kind, clause.stream, scope, is_shared=request.is_shared)
     asked = replace(asked, longer_s=marks.longer_s, shorter_s=marks.shorter_s) if kind != "total" else asked
@@ -224,8 +229,12 @@ def _read_count(request: QuestionRequest) -> Asked:
         scope,
         longer_s=marks.longer_s,
         shorter_s=marks.shorter_s,
+        at_least_s=marks.at_least_s,
+        at_most_s=marks.at_most_s,
         is_shared=request.is_shared,
     )
+    if clause.stream.is_moment and any((marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s)):
+        raise NotUnderstood("how long a moment lasts")
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
@@ -245,6 +254,8 @@ def _read_many(request: QuestionRequest) -> Asked:
         return _read_count(request)
     focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
     rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
+    if any(tag.is_("conjunction", "but") for tag in rest.tags):
+        return _but_not(rest, rest.tags, focus=focus, pick="number")
     clause, marks, scope, _ = rest.read(focus, at=True)
     if request.at is not None:
         if scope != request.scope or clause.stream.is_moment or clause.is_never:
@@ -324,6 +335,9 @@ def _read_exists(request: QuestionRequest) -> Asked:
             marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
     is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
+    if marks.at_least_s is not None and is_of_one and not clause.stream.is_moment:
+        asked = Asked("exists", clause.stream, scope, at_least_s=marks.at_least_s, is_shared=request.is_shared)
+        return finish(asked, marks.without_numbers(), is_never=clause.is_never)
     if marks.longer_s is not None and is_of_one:
         asked = Asked("exists", clause.stream, scope, longer_s=marks.longer_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
@@ -424,6 +438,8 @@ def _read_which(
 ) -> Asked:
     tags = _focus_in_place(tags, noun)
     tags, _ = resolve(tags)
+    if any(tag.is_("conjunction", "but") for tag in tags):
+        return _but_not(request, tags, focus=focus, pick="any")
     asked = request.with_tags(tags)
     clause, marks, scope, parts = asked.read(focus, at=True)
     if focus not in _names_of(clause.stream) or isinstance(clause.stream, AtLeast):
@@ -513,6 +529,43 @@ def read_pick(
     if top is not None and pick not in ("most", "least"):
         raise NotUnderstood(str(top))
     return finish(asked, marks)
+
+
+def _but_not(
+    request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]
+) -> Asked:
+    """Read "Which toys did the child touch but never hold?", "… hold but not the caregiver?": one and not the other."""
+    place = next(i for i, tag in enumerate(tags) if tag.is_("conjunction", "but"))
+    first, second = list(tags[:place]), [t for t in tags[place + 1 :] if not t.is_("noun", "it", FOCUS)]
+    said = [tag for tag in second if tag.kind not in ("negation", "auxiliary") and "do" not in tag.lemmas]
+    if sum(tag.kind == "negation" for tag in second) != 1 or not said or request.at is not None:
+        raise NotUnderstood("but")
+    if len(said) == 1 and said[0].kind == "name":
+        is_person = said[0].value in PERSON_CATEGORIES
+        names = [i for i, t in enumerate(first) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person]
+        if len(names) != 1 or first[names[0]].value == said[0].value:
+            raise NotUnderstood("but")
+        denied = [said[0] if i == names[0] else tag for i, tag in enumerate(first)]
+    else:
+        focused = [tag for tag in first if tag.is_("noun", FOCUS)]
+        people = [tag for tag in first if tag.kind == "name" and tag.value in PERSON_CATEGORIES]
+        own = [tag for tag in said if tag.kind == "name"]
+        if focus == PERSON_VARIABLE or any(tag.kind == "noun" for tag in said):
+            raise NotUnderstood("but")
+        denied = [*focused, *(own or people), *(tag for tag in said if tag.kind != "name")]
+    parts = []
+    for clause_tags in (first, denied):
+        clause, marks, scope, _ = request.with_tags(clause_tags).read(focus)
+        marks.take("ever")
+        marks.check_used()
+        stream = clause.stream
+        if clause.is_never or not isinstance(stream, Holds) or stream.negated or scope != request.scope:
+            raise NotUnderstood("but")
+        if focus not in stream.names:
+            raise NotUnderstood("but")
+        parts.append(stream)
+    both = Joined("&", (parts[0], replace(parts[1], negated=True)))
+    return Asked("exists", both, request.scope, variable=focus, pick=pick)
 
 
 def _more_often(

@@ -63,6 +63,8 @@ def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
             out[place] = replace(out[last_object], text=tag.text)
         elif tag.is_("noun", "subject_again") and len(people) == 1:
             out[place] = replace(_other_person(out, place, people[0]), text=tag.text)
+        elif tag.is_("noun", "subject_again") and len(people) == _TWO and (who := _of_two(out, place, people)):
+            out[place] = replace(who, text=tag.text)
         elif tag.is_("noun", "subject_again") and len(people) == _TWO and _is_object_of_gerund(out, place):
             # "… spend near the caregiver without touching her": the one who does not act.
             out[place] = replace(people[1], text=tag.text)
@@ -75,7 +77,8 @@ def _is_determiner(tag: Tag, after: Tag | None) -> bool:
 
 
 _TWO = 2
-_AS_OBJECT = frozenset({"her", "him"})
+_AS_OBJECT = frozenset({"her", "him", "henne", "ham"})
+_SHE = frozenset({"hun", "ho", "henne"})
 
 
 def _other_person(tags: Sequence[Tag], place: int, named: Tag) -> Tag:
@@ -87,6 +90,18 @@ def _other_person(tags: Sequence[Tag], place: int, named: Tag) -> Tag:
     later = {t.value: t for t in tags[place + 1 :] if t.kind == "name" and t.value in PERSON_CATEGORIES}
     later.pop(named.value, None)
     return next(iter(later.values())) if len(later) == 1 else named
+
+
+def _of_two(tags: Sequence[Tag], place: int, people: Sequence[Tag]) -> Tag | None:
+    """Whom "her" refers to beside the one who acts in its clause; "ho" is nobody who is called "barnet"."""
+    adults = [tag for tag in people if tag.value != "child"]
+    if tags[place].text in _SHE and len(adults) == 1 and any(tag.text == "barnet" for tag in people):
+        return adults[0]
+    opens = ("subordinator", "preposition", "conjunction")
+    clause = next((i for i in range(place - 1, -1, -1) if tags[i].kind in opens), -1)
+    acts = {tag.value for tag in tags[clause + 1 : place] if tag.kind == "name"}
+    others = [tag for tag in people if tag.value not in acts]
+    return others[0] if tags[place].text in _AS_OBJECT and len(acts) == len(others) == 1 else None
 
 
 def _is_object_of_gerund(tags: Sequence[Tag], place: int) -> bool:

@@ -23,7 +23,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Stream,
 )
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
-from visionllm_interaction.reasoning.grammar.references import Part, Parts, split_parts
+from visionllm_interaction.reasoning.grammar.references import Part, Parts, read_seconds, split_parts
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 Focus = Literal["$o", "$p"]
@@ -117,7 +117,7 @@ class QuestionRequest:
             return replace(scope, during=(*scope.during, Holds(VISIBLE, (part.tags[0].value,), negated=True)))
         clause = self.read_part(_with_subject(part, main), focus)
         read_marks(part.tags).check_used()
-        is_perfect = part.tags[0].kind == "auxiliary" and part.tags[0].text in _PERFECT
+        is_perfect = part.tags[0].text in _PERFECT and any(any(tag.lemmas) for tag in part.tags[1:2])
         of_leaving = isinstance(of, Holds) and of.relation in ("enters", "leaves")
         if clause.stream.is_moment or is_perfect or of_leaving:
             return replace(scope, not_since=self._not_yet(clause, scope, of))
@@ -284,12 +284,14 @@ def plain_tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
     for place, tag in enumerate(tags):
         if skip:
             skip -= 1
+        elif tag.is_("modifier", "at_least", "at_most"):
+            skip = 2 if read_seconds(tags, place + 1) else 0
         elif tag.is_("modifier", "more_than", "less_than"):
             has_unit = place + 2 < len(tags) and (
                 tags[place + 2].kind == "unit" or tags[place + 2].is_("noun", "bouts", "time")
             )
             skip = 2 if has_unit else 1
-        elif not tag.is_("modifier", "at_least") and not tag.is_("word", "last_long"):
+        elif not tag.is_("word", "last_long"):
             out.append(tag)
     return tuple(out)
 

@@ -184,6 +184,8 @@ def _fits(
         return not follows_number
     if tag.is_("modifier", "more_than", "less_than", "at_least"):
         return bool(_number_at(words, place + length, lexicon)) if after else False
+    if tag.is_("modifier", "at_most"):
+        return bool(after and _number_at(words, place + length, lexicon)) and _is_unit(words, place + length + 1, lexicon)
     if tag.is_("noun", "both", "it") and (tag.text in _ARTICLES or tag.text in _PAIRS):
         return not _opens_noun(words, place + length, lexicon, names)
     if tag.is_("subordinator") and tag.text == "til":
@@ -200,6 +202,10 @@ def _fits(
     if tag.kind == "number" and tag.text in ("one", "no"):
         return bool(after)
     return True
+
+
+def _is_unit(words: Sequence[str], place: int, lexicon: Lexicon) -> bool:
+    return place < len(words) and any(phrase.kind == "unit" for phrase, _ in lexicon.phrases_at(words, place))
 
 
 def _opens_noun(words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: Vocabulary) -> bool:
