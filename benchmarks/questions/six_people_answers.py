@@ -187,6 +187,11 @@ def _returned(t: RoomTruth) -> float:
     return float(sum(any(x < y for x in left) for y in t.moments("enters", A)))
 
 
+def _returned_where_left(ts: Truths) -> Expected:
+    values = {t.video_id: _returned(t) if t.moments("leaves", A) else None for t in ts}
+    return Expected("number", values, sum(x for x in values.values() if x is not None))
+
+
 def _first_handled(t: RoomTruth) -> Value:
     return earliest({n: first_of([b for b, _ in handled(t, C, n)]) for n in t.objects})
 
@@ -312,7 +317,8 @@ SIX: Mapping[str, Reading | list[Reading]] = {
         best(lambda t, w: float(len(given(t, w))), "people"),
         best(lambda t, w: float(len(downs(t, w))), "people"),
     ],
-    "K043": sum_of(_returned),
+    # Who never left cannot come back.
+    "K043": [sum_of(_returned), _returned_where_left],
     "K044": [each(_first_handled, "names"), each(_first_picked, "names")],
     "K045": [
         number(_held_kinds_given),

@@ -52,6 +52,9 @@ def expression_of(asked: Asked) -> str:
     if asked.scope.is_at_once and not _is_of_the_next(asked):
         # How soon is that? "Within 3 seconds after" says it.
         raise NotUnderstood("right after")
+    if asked.is_shared and asked.variable is None and asked.stream is not None and asked.stream.negated:
+        # What does not hold of each toy is not added up.
+        raise NotUnderstood("not")
     text = _core(asked)
     if asked.is_counted:
         return f"how_many({text} by {asked.variable}{_domain(asked)})"

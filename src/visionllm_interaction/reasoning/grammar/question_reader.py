@@ -531,9 +531,7 @@ def read_pick(
     return finish(asked, marks)
 
 
-def _but_not(
-    request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]
-) -> Asked:
+def _but_not(request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]) -> Asked:
     """Read "Which toys did the child touch but never hold?", "… hold but not the caregiver?": one and not the other."""
     place = next(i for i, tag in enumerate(tags) if tag.is_("conjunction", "but"))
     first, second = list(tags[:place]), [t for t in tags[place + 1 :] if not t.is_("noun", "it", FOCUS)]

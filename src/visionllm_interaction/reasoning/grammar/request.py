@@ -100,6 +100,8 @@ class QuestionRequest:
                 scope = self._limited(scope, whole, focus)
         if scope.after is not None:
             marks.take("right")
+        if _is_said_twice(main.stream, scope):
+            scope = replace(scope, after=None)
         return main, marks, scope, parts
 
     def read_part(self, part: Part, focus: Focus | None = None) -> Clause:
@@ -192,6 +194,11 @@ def _only_person(parts: Parts) -> str | None:
     """The one person of whom the other clauses speak: "while the child held a toy, was the caregiver near?"."""
     named = {t.value for part in parts.clauses for t in part.tags if t.kind == "name" and t.value in PERSON_CATEGORIES}
     return named.pop() if len(named) == 1 else None
+
+
+def _is_said_twice(stream: Stream, scope: Scope) -> bool:
+    """Whether "came back" already says that it was "after having left"."""
+    return isinstance(stream, Holds) and stream.is_again and scope.after == Holds("leaves", stream.names, occurrence=1)
 
 
 def _is_of_several(stream: Stream) -> bool:

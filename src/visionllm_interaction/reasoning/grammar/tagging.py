@@ -185,7 +185,9 @@ def _fits(
     if tag.is_("modifier", "more_than", "less_than", "at_least"):
         return bool(_number_at(words, place + length, lexicon)) if after else False
     if tag.is_("modifier", "at_most"):
-        return bool(after and _number_at(words, place + length, lexicon)) and _is_unit(words, place + length + 1, lexicon)
+        return bool(after and _number_at(words, place + length, lexicon)) and _is_unit(
+            words, place + length + 1, lexicon
+        )
     if tag.is_("noun", "both", "it") and (tag.text in _ARTICLES or tag.text in _PAIRS):
         return not _opens_noun(words, place + length, lexicon, names)
     if tag.is_("subordinator") and tag.text == "til":
