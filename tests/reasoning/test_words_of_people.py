@@ -155,6 +155,10 @@ READ: tuple[tuple[str, str, str], ...] = (
     ("Kor lenge heldt barnet boka før det gav ho frå seg?", "value", "total(holding(child, book) & before(first(hands_over(child, person, book))))"),
     ("Hvor mange ganger kom den voksne tilbake etter å ha gått ut?", "value", "count((enters(caregiver) & since(first(leaves(caregiver)))))"),
     ("When did the child get the ball?", "value", "first_time(starts(merged(holding(child, ball), 0.5s)))"),
+    ("How long did each of them hold the ball?", "each", "total(holding($p, ball)) by $p"),
+    ("Did each of them hold the ball?", "yes_no", "exists(holding(child, ball)) & exists(holding(caregiver, ball))"),
+    ("How long did the child hold a toy with the caregiver nearby?", "value", "total(holding(child, thing) & near(caregiver, child))"),
+    ("Hvor mange overleveringer var det per minutt?", "value", "rate(hands_over(person, person, thing))"),
     ("Hva holdt barnet da den voksne gikk?", "list", "exists(holding(child, $o) & leaves(caregiver)) by $o in thing"),
 )  # fmt: skip
 
@@ -205,6 +209,8 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "At most how many toys were in view in the first half?",
         "How long was no caregiver and no child in view?",
         "How often did the child give the ball to the child?",
+        "Which of the toys was moved around most?",
+        "What share of the time did the child hold a toy with the caregiver nearby?",  # of which time?
     ],
 )
 def test_a_word_that_changes_the_meaning_is_not_left_unread(vocabulary: Vocabulary, question: str) -> None:
@@ -225,6 +231,7 @@ def test_the_kinds_of_what_is_compared_are_the_same(vocabulary: Vocabulary) -> N
         ("How long did the child hold the ball, who?", "the word 'who' is not understood;"),
         ("Which toys other than the ball did the child hold?", "'other' is not in the store"),
         ("What did the child do after the caregiver turns right?", "speech"),
+        ("Kva er skilnaden mellom kor lenge barnet og den vaksne heldt noko?", "judgements"),
         ("In how many of the videos did the child whirl?", "'videos' is not in the store"),
     ],
 )

@@ -195,8 +195,17 @@ def _read_duration(request: QuestionRequest) -> Asked:
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
+def _is_each(tag: Tag) -> bool:
+    """Whether "each of them" is said, and not "both": in numbers it is one for each."""
+    return tag.text.split()[0] in ("each", "hver", "kvar")
+
+
 def _each(request: QuestionRequest) -> Asked | None:
     """Read "How long did the child hold each toy?": a value for each."""
+    who = next((i for i, tag in enumerate(request.tags) if tag.is_("noun", "both") and _is_each(tag)), None)
+    if who is not None:
+        tags = [*request.tags[:who], Tag("modifier", "each", ""), Tag("noun", "person", ""), *request.tags[who + 1 :]]
+        request = request.with_tags(tags)
     place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
     if place is None or place + 1 >= len(request.tags):
         return None
