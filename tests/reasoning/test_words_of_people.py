@@ -53,7 +53,11 @@ READ: tuple[tuple[str, str, str], ...] = (
         "count(picks_up(child, thing) & between(0s, 10s))",
     ),
     # Statistics of a distance are what they are called.
-    ("What is the standard deviation of the distance between child and caregiver?", "value", "sd(gap(child, caregiver))"),
+    (
+        "What is the standard deviation of the distance between child and caregiver?",
+        "value",
+        "sd(gap(child, caregiver))",
+    ),
     ("What is the median distance between them?", "value", "median(gap(child, caregiver))"),
     # Who acts in both clauses is said once.
     (
@@ -83,9 +87,17 @@ READ: tuple[tuple[str, str, str], ...] = (
         "exists(enters(caregiver) & before(first(enters(child)))) by video",
     ),
     ("Did the child hold the ball longer than the caregiver held the book?", "more", "total(holding(child, ball))"),
-    ("Compare how long the child held the block with how long it held the ball.", "difference", "total(holding(child, block))"),
+    (
+        "Compare how long the child held the block with how long it held the ball.",
+        "difference",
+        "total(holding(child, block))",
+    ),
     # What is denied, and of whom.
-    ("Does the child hold a toy while no caregiver is in sight?", "yes_no", "exists(holding(child, thing) & !visible(caregiver))"),
+    (
+        "Does the child hold a toy while no caregiver is in sight?",
+        "yes_no",
+        "exists(holding(child, thing) & !visible(caregiver))",
+    ),
     ("How long was no toy in view?", "value", "total(!visible(thing))"),
     (
         "Did the caregiver leave without having given anything to the child?",
@@ -104,9 +116,21 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "longest(merged(!in_contact(child, caregiver), 0.5s))",
     ),
-    ("Which toys did the child hold but not the caregiver?", "list", "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o"),
-    ("How many toys did the child hold but not pick up?", "number", "exists(holding(child, $o)) & !exists(picks_up(child, $o)) by $o"),
-    ("Hvilke leker holdt barnet, men ikke den voksne?", "list", "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o"),
+    (
+        "Which toys did the child hold but not the caregiver?",
+        "list",
+        "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o",
+    ),
+    (
+        "How many toys did the child hold but not pick up?",
+        "number",
+        "exists(holding(child, $o)) & !exists(picks_up(child, $o)) by $o",
+    ),
+    (
+        "Hvilke leker holdt barnet, men ikke den voksne?",
+        "list",
+        "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o",
+    ),
     # Toys of which something else is so.
     (
         "Did the child touch a toy that the caregiver was holding?",
@@ -129,7 +153,11 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "count(shorter_than(merged(near(child, caregiver), 0.5s), 2s))",
     ),
-    ("On average, how long did contact between child and caregiver last?", "value", "mean(merged(in_contact(child, caregiver), 0.5s))"),
+    (
+        "On average, how long did contact between child and caregiver last?",
+        "value",
+        "mean(merged(in_contact(child, caregiver), 0.5s))",
+    ),
     ("Was the ball in view more than half the time?", "exceeds", "share(visible(ball))"),
     ("Var barnet nær bilen i meir enn halve tida?", "exceeds", "share(near(child, car))"),
     # From one single moment to another; how many at once; how many in each video.
@@ -152,12 +180,24 @@ READ: tuple[tuple[str, str, str], ...] = (
     ("Kor lenge var ballen til høgre for barnet?", "value", "total(right_of(ball, child))"),
     ("How often did the ball change hands?", "value", "count(hands_over(person, person, ball))"),
     ("Hvor mange ganger skiftet ballen hender?", "value", "count(hands_over(person, person, ball))"),
-    ("Kor lenge heldt barnet boka før det gav ho frå seg?", "value", "total(holding(child, book) & before(first(hands_over(child, person, book))))"),
-    ("Hvor mange ganger kom den voksne tilbake etter å ha gått ut?", "value", "count((enters(caregiver) & since(first(leaves(caregiver)))))"),
+    (
+        "Kor lenge heldt barnet boka før det gav ho frå seg?",
+        "value",
+        "total(holding(child, book) & before(first(hands_over(child, person, book))))",
+    ),
+    (
+        "Hvor mange ganger kom den voksne tilbake etter å ha gått ut?",
+        "value",
+        "count((enters(caregiver) & since(first(leaves(caregiver)))))",
+    ),
     ("When did the child get the ball?", "value", "first_time(starts(merged(holding(child, ball), 0.5s)))"),
     ("How long did each of them hold the ball?", "each", "total(holding($p, ball)) by $p"),
     ("Did each of them hold the ball?", "yes_no", "exists(holding(child, ball)) & exists(holding(caregiver, ball))"),
-    ("How long did the child hold a toy with the caregiver nearby?", "value", "total(holding(child, thing) & near(caregiver, child))"),
+    (
+        "How long did the child hold a toy with the caregiver nearby?",
+        "value",
+        "total(holding(child, thing) & near(caregiver, child))",
+    ),
     ("Hvor mange overleveringer var det per minutt?", "value", "rate(hands_over(person, person, thing))"),
     ("Hva holdt barnet da den voksne gikk?", "list", "exists(holding(child, $o) & leaves(caregiver)) by $o in thing"),
 )  # fmt: skip

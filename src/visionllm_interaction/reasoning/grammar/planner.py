@@ -59,7 +59,8 @@ _LASTED_BETWEEN = re.compile(
     r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
 )
 _LAST_SECONDS = re.compile(
-    rf"(?:^|(?<=\s))(?:in|during|within|over|for|i løpet av|i|under) (?:the |de |dei )?(?:very )?(?:last|final|closing|siste) "
+    r"(?:^|(?<=\s))(?:in|during|within|over|for|i løpet av|i|under) (?:the |de |dei )?(?:very )?"
+    r"(?:last|final|closing|siste) "
     rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
     r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
 )
