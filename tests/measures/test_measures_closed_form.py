@@ -137,8 +137,6 @@ CLOSED = [
     (Query("turn_lag", "caregiver", "child", turns=LENA), 3.5),
     (Query("longest_bout", "child", "ball", predicate="left_of"), 10.0),
     (Query("bout_count", "child", "ball", predicate="right_of"), 0.0),
-    (Query("longest_bout", "ball", "child", predicate="right_of"), 10.0),  # stored as: the child is left of the ball
-    (Query("bout_count", "ball", "child", predicate="left_of"), 0.0),
     (Query("near_duration", "child", "ball"), 0.0),
 ]
 

@@ -21,8 +21,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the names below are read by commands that start without numpy
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -53,15 +51,6 @@ DIRECTED_PREDICATES: tuple[str, ...] = (
     "hand_on",
 )
 """Predicates that are read from the subject to the object."""
-CONVERSE: Mapping[str, str] = {
-    "left_of": "right_of",
-    "right_of": "left_of",
-    "above": "below",
-    "below": "above",
-    "overlaps": "overlaps",
-    "approaching": "approaching",
-}
-"""Directed predicate → the one that holds from the other side at the same time: bouts are stored for one side only."""
 EVENT_KINDS: tuple[str, ...] = (
     "enters",
     "leaves",

@@ -8,8 +8,7 @@ import numpy as np
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex
-from visionllm_interaction.core.predicates import CONVERSE, DIRECTED_PREDICATES
-from visionllm_interaction.measures.streams.batch import Relations
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
@@ -72,16 +71,15 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
         Intervals, two tracks each.
     """
     relations, tracks = groups.batch.relations, groups.batch.tracks
+    code = groups.batch.texts.known(predicate)
+    if code < 0:
+        return Stream.empty()
     group, track = groups.names.tracks_of(subject, groups.video)
     low, high = groups.begin_s[group], groups.end_s[group]
-    # What holds from one side is stored for one of the two: "the ball is left of the child" as "the child is right of".
-    sides = [(predicate, True), (CONVERSE.get(predicate, ""), False)] if predicate in DIRECTED_PREDICATES else []
-    found = [
-        _bouts_from(relations, groups.batch.texts.known(name), track, (low, high), is_subject=is_subject)
-        for name, is_subject in sides or [(predicate, None)]
-    ]
-    query, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    query, row = relations.index.overlapping(relations.key(code, track), low, high)
     kept = np.ones(len(row), np.bool_)
+    if predicate in DIRECTED_PREDICATES:
+        kept &= relations.is_subject[row]
     if object_ is not None:
         kept &= groups.names.stands_for(object_[group[query]], relations.other[row])
     query, row = query[kept], row[kept]
@@ -91,19 +89,6 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
     other = np.where(other < 0, one, other)
     pair = TrackLists.of_columns(tracks.track_id[one], tracks.track_id[other])
     return Stream.sorted(group[query], begin_s, end_s, pair)
-
-
-def _bouts_from(
-    relations: Relations, predicate: int, track: Ints, window: tuple[Floats, Floats], *, is_subject: bool | None
-) -> tuple[Ints, Ints]:
-    """Places in ``track`` and rows of a predicate: of one side only unless ``is_subject`` is None."""
-    if predicate < 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    query, row = relations.index.overlapping(relations.key(predicate, track), *window)
-    if is_subject is None:
-        return query, row
-    kept = relations.is_subject[row] == is_subject
-    return query[kept], row[kept]
 
 
 def in_posture(groups: StreamGroups, posture: str, subject: Ints) -> Stream:
