@@ -176,7 +176,11 @@ READ: tuple[tuple[str, str, str], ...] = (
     ("Who held the block first, and for how long?", "first", "first_time(merged(holding($p, block), 0.5s)) by $p"),
     ("List the toys sorted by how long they were in view.", "each", "total(visible($o)) by $o in thing"),
     # Place, and words of three languages.
-    ("Is the caregiver to the left of the child at 15 seconds?", "holds", "holds((left_of(caregiver, child) | right_of(child, caregiver)), at=15s)"),
+    (
+        "Is the caregiver to the left of the child at 15 seconds?",
+        "holds",
+        "holds((left_of(caregiver, child) | right_of(child, caregiver)), at=15s)",
+    ),
     ("Kor lenge var ballen til høgre for barnet?", "value", "total((right_of(ball, child) | left_of(child, ball)))"),
     ("How often did the ball change hands?", "value", "count(hands_over(person, person, ball))"),
     ("Hvor mange ganger skiftet ballen hender?", "value", "count(hands_over(person, person, ball))"),
