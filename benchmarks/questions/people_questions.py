@@ -4,7 +4,8 @@
 
 The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
 for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
-``five_people_answers.py``, and of the third of those in ``five_people_third_answers.py``.
+``five_people_answers.py``, of the third of those in ``five_people_third_answers.py``, and for those of
+``six_people.tsv`` in ``six_people_answers.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from five_people_answers import ANSWERS as FIVE_PEOPLE
 from five_people_third_answers import THIRD
 from room_truth import RoomTruth
 from rooms import make_rooms
+from six_people_answers import SIX
 
 from visionllm_interaction.reasoning import ReasonConfig, ask
 from visionllm_interaction.reasoning.answers import Answer, Claim
@@ -35,7 +37,7 @@ _ORDER = ("right", "refused", "wrong")
 _NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
 _NEVER = re.compile(r"\b(?:never|aldri)\b")
 """A reason that says that what is taken for granted never happens."""
-ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE, **THIRD}
+ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE, **THIRD, **SIX}
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def _record(truth: RoomTruth) -> VideoRecord:
         view="room",
         detector=DetectorRecord(kind="truth", name="truth", digest="0", categories=()),
         roles={},
-        config={},
+        # Place is no part of the truth: without this a store would say that nothing is left of anything.
+        config={"scenes": {"relations": {"placement": False}}},
         versions={},
         fingerprint="f",
         created_at="2026-01-01T00:00:00+00:00",

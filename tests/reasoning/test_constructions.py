@@ -248,7 +248,7 @@ def test_constructions_are_not_guessed_at(vocabulary: Vocabulary, question: str)
 SHOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("How large does the ball appear?", ("metres", 'visionllm query "mean(size(ball))"')),
     ("What is the burstiness of the child's pick-ups?", ('visionllm query "burstiness(picks_up(child))"',)),
-    ("Is the ball to the left of the child?", ('"share(left_of(ball, child))"',)),
+    ("Is the ball inside the cup?", ('"share(inside(ball, cup))"',)),
     ("How central was the ball in the picture?", ("centredness(ball)",)),
     ("How many turns did they take?", ("no speech was imported",)),
     ("Såg barnet på ballen?", ("gaze is not measured",)),

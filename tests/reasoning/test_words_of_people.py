@@ -52,6 +52,158 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "count(picks_up(child, thing) & between(0s, 10s))",
     ),
+    # Statistics of a distance are what they are called.
+    (
+        "What is the standard deviation of the distance between child and caregiver?",
+        "value",
+        "sd(gap(child, caregiver))",
+    ),
+    ("What is the median distance between them?", "value", "median(gap(child, caregiver))"),
+    # Who acts in both clauses is said once.
+    (
+        "What is the probability that the child puts an object down within 5 s of picking it up?",
+        "value",
+        "prob(puts_down(child, $o), within=5s, after=picks_up(child, $o)) over $o",
+    ),
+    (
+        "Within 5 seconds of the caregiver coming in, did the child move close to her?",
+        "yes_no",
+        "exists(starts(merged(near(child, caregiver), 0.5s)) & padded(enters(caregiver), 5s, 5s))",
+    ),
+    (
+        "Gav den vaksne barnet noko innan 5 sekund etter at ho kom inn?",
+        "yes_no",
+        "exists(hands_over(caregiver, child, thing) & padded(enters(caregiver), 0s, 5s))",
+    ),
+    # A clause that is only a name, and one after "than" that is whole.
+    (
+        "Which object was transferred after the book?",
+        "next",
+        "first_time(hands_over(person, person, $o) & since(first(hands_over(person, person, book)))) by $o",
+    ),
+    (
+        "In how many videos does the caregiver enter before the child?",
+        "number",
+        "exists(enters(caregiver) & before(first(enters(child)))) by video",
+    ),
+    ("Did the child hold the ball longer than the caregiver held the book?", "more", "total(holding(child, ball))"),
+    (
+        "Compare how long the child held the block with how long it held the ball.",
+        "difference",
+        "total(holding(child, block))",
+    ),
+    # What is denied, and of whom.
+    (
+        "Does the child hold a toy while no caregiver is in sight?",
+        "yes_no",
+        "exists(holding(child, thing) & !visible(caregiver))",
+    ),
+    ("How long was no toy in view?", "value", "total(!visible(thing))"),
+    (
+        "Did the caregiver leave without having given anything to the child?",
+        "yes_no",
+        "exists(leaves(caregiver) & !since(first(hands_over(caregiver, child, thing))))",
+    ),
+    (
+        "Did the child leave without having touched the ball?",
+        "yes_no",
+        "exists(leaves(child) & !since(first(merged(in_contact(child, ball), 0.5s))))",
+    ),
+    ("How long was the child without the caregiver nearby?", "value", "total(!near(child, caregiver))"),
+    ("Kor lenge var barnet utan ballen i nærleiken?", "value", "total(!near(child, ball))"),
+    (
+        "What is the longest interval without any contact between child and caregiver?",
+        "value",
+        "longest(merged(!in_contact(child, caregiver), 0.5s))",
+    ),
+    (
+        "Which toys did the child hold but not the caregiver?",
+        "list",
+        "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o",
+    ),
+    (
+        "How many toys did the child hold but not pick up?",
+        "number",
+        "exists(holding(child, $o)) & !exists(picks_up(child, $o)) by $o",
+    ),
+    (
+        "Hvilke leker holdt barnet, men ikke den voksne?",
+        "list",
+        "exists(holding(child, $o)) & !exists(holding(caregiver, $o)) by $o",
+    ),
+    # Toys of which something else is so.
+    (
+        "Did the child touch a toy that the caregiver was holding?",
+        "yes_no",
+        "exists((in_contact(child, $o) | holding(child, $o)) & holding(caregiver, $o)) over $o",
+    ),
+    (
+        "How long did the child hold things that the caregiver had handed over?",
+        "value",
+        "total(holding(child, $o) & since(first(hands_over(caregiver, person, $o)))) over $o",
+    ),
+    # Lengths: at least so long is not longer than that.
+    (
+        "How often did the child hold the ball for at least 3 seconds?",
+        "value",
+        "count((merged(holding(child, ball), 0.5s) & !shorter_than(merged(holding(child, ball), 0.5s), 3s)))",
+    ),
+    (
+        "How often was the child near the caregiver for less than 2 seconds?",
+        "value",
+        "count(shorter_than(merged(near(child, caregiver), 0.5s), 2s))",
+    ),
+    (
+        "On average, how long did contact between child and caregiver last?",
+        "value",
+        "mean(merged(in_contact(child, caregiver), 0.5s))",
+    ),
+    ("Was the ball in view more than half the time?", "exceeds", "share(visible(ball))"),
+    ("Var barnet nær bilen i meir enn halve tida?", "exceeds", "share(near(child, car))"),
+    # From one single moment to another; how many at once; how many in each video.
+    (
+        "How much time passed between the first and the last pick-up by the child?",
+        "value",
+        "first_time(last(picks_up(child, thing))) - first_time(first(picks_up(child, thing)))",
+    ),
+    ("What is the maximum number of toys in view at any one time?", "value", "most_at_once(visible(thing), 0.5s)"),
+    ("Hva er det største antallet leker som var synlige samtidig?", "value", "most_at_once(visible(thing), 0.5s)"),
+    (
+        "How many toys did the child hold in the first half of each video?",
+        "value",
+        "how_many(exists(holding(child, $o) & between(0%, 50%)) by $o)",
+    ),
+    ("Who held the block first, and for how long?", "first", "first_time(merged(holding($p, block), 0.5s)) by $p"),
+    ("List the toys sorted by how long they were in view.", "each", "total(visible($o)) by $o in thing"),
+    # Place, and words of three languages.
+    (
+        "Is the caregiver to the left of the child at 15 seconds?",
+        "holds",
+        "holds((left_of(caregiver, child) | right_of(child, caregiver)), at=15s)",
+    ),
+    ("Kor lenge var ballen til høgre for barnet?", "value", "total((right_of(ball, child) | left_of(child, ball)))"),
+    ("How often did the ball change hands?", "value", "count(hands_over(person, person, ball))"),
+    ("Hvor mange ganger skiftet ballen hender?", "value", "count(hands_over(person, person, ball))"),
+    (
+        "Kor lenge heldt barnet boka før det gav ho frå seg?",
+        "value",
+        "total(holding(child, book) & before(first(hands_over(child, person, book))))",
+    ),
+    (
+        "Hvor mange ganger kom den voksne tilbake etter å ha gått ut?",
+        "value",
+        "count((enters(caregiver) & since(first(leaves(caregiver)))))",
+    ),
+    ("When did the child get the ball?", "value", "first_time(starts(merged(holding(child, ball), 0.5s)))"),
+    ("How long did each of them hold the ball?", "each", "total(holding($p, ball)) by $p"),
+    ("Did each of them hold the ball?", "yes_no", "exists(holding(child, ball)) & exists(holding(caregiver, ball))"),
+    (
+        "How long did the child hold a toy with the caregiver nearby?",
+        "value",
+        "total(holding(child, thing) & near(caregiver, child))",
+    ),
+    ("Hvor mange overleveringer var det per minutt?", "value", "rate(hands_over(person, person, thing))"),
+    ("Hva holdt barnet da den voksne gikk?", "list", "exists(holding(child, $o) & leaves(caregiver)) by $o in thing"),
 )  # fmt: skip
 
 
@@ -84,6 +236,25 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "Holdt barnet alt?",
         "Did anyone come back?",  # another one who comes in does not come back
         "How often was the ball returned?",  # handed back
+        "Did the child pick up the ball right after the caregiver left?",  # how soon is that?
+        "How long did the child hold the ball right after the caregiver left?",
+        "How long was the child near the caregiver for less than 2 seconds?",
+        "How long did the child hold the ball for at least 3 seconds?",
+        "Did the child not hold the ball longer than the caregiver held the book?",
+        "Did nobody hold the ball longer than the caregiver held the book?",
+        "How long was nobody without the ball nearby?",
+        "How long did nobody hold toys that the caregiver had held?",
+        "Did anybody leave without having held a toy?",  # one and the same?
+        "Did the child hold the ball without having touched the car?",
+        "How often did the child change hands?",
+        "Were the child and the caregiver to the left of the ball?",
+        "Which toy did the child hold more than half of the time?",
+        "Which toy did the child hold the most in each video?",
+        "At most how many toys were in view in the first half?",
+        "How long was no caregiver and no child in view?",
+        "How often did the child give the ball to the child?",
+        "Which of the toys was moved around most?",
+        "What share of the time did the child hold a toy with the caregiver nearby?",  # of which time?
     ],
 )
 def test_a_word_that_changes_the_meaning_is_not_left_unread(vocabulary: Vocabulary, question: str) -> None:
@@ -104,6 +275,7 @@ def test_the_kinds_of_what_is_compared_are_the_same(vocabulary: Vocabulary) -> N
         ("How long did the child hold the ball, who?", "the word 'who' is not understood;"),
         ("Which toys other than the ball did the child hold?", "'other' is not in the store"),
         ("What did the child do after the caregiver turns right?", "speech"),
+        ("Kva er skilnaden mellom kor lenge barnet og den vaksne heldt noko?", "judgements"),
         ("In how many of the videos did the child whirl?", "'videos' is not in the store"),
     ],
 )

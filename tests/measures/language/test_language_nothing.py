@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 from language_memory import MemoryStore, Timeline
 
+from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import MEASURES, expression_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.parser import parse
@@ -72,3 +73,42 @@ def test_a_measure_of_nothing(measure) -> None:  # type: ignore[no-untyped-def]
     expression = substituted(expression_of(measure, predicate=predicate, has_object=measure.inputs == "pair"), names)
     [row] = evaluate(parse(expression.to_text()), cast(Store, STORES["empty"])).rows
     assert not row.value and (row.value is not None or row.missing)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "looks_at(child)",
+        "joint_attention(child, caregiver)",
+        "which(exists(looks_at(child, $o)) by $o)",
+        "top(1, total(looks_at(child, $o)) by $o)",
+    ],
+)
+def test_what_is_not_known_is_not_nothing(expression: str) -> None:
+    rows = evaluate(parse(expression), cast(Store, STORES["empty"])).rows
+    assert [(row.value, row.missing) for row in rows] == [(None, "no gaze was imported")]
+
+
+@pytest.mark.parametrize("expression", ["holding(child)", "which(exists(holding(child, $o)) by $o)"])
+def test_what_never_holds_has_no_row(expression: str) -> None:
+    assert not evaluate(parse(expression), cast(Store, STORES["empty"])).rows
+
+
+class _OnlyWhatIsSeen(MemoryStore):
+    """Videos of a detector that says of nothing what it looks for."""
+
+    def video(self, video_id: str) -> dict[str, object]:
+        return super().video(video_id) | {"detector": {"kind": "truth", "categories": []}}
+
+    def _tracks(self, video: Timeline) -> list[dict[str, object]]:
+        return [row for row in super()._tracks(video) if row["track_id"] in video.seen]
+
+
+def test_a_name_of_another_video_is_known() -> None:
+    seen = {1: [(0, 500)]}
+    store = _OnlyWhatIsSeen({"a": Timeline([(0, 500)], seen | {3: [(0, 200)]}), "b": Timeline([(0, 500)], seen)})
+    for video, expected in (("a", 0.2), ("b", 0.0)):
+        found = evaluate(parse(f'total(visible(ball)) in video "{video}"'), cast(Store, store))
+        assert found.rows[0].value == pytest.approx(expected)
+    with pytest.raises(ExpressionError, match="'cup' is not known"):
+        evaluate(parse('total(visible(cup)) in video "b"'), cast(Store, store))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.core.grouped_arrays import distinct
@@ -77,13 +77,16 @@ def _spelled(batch: Batch, word: str) -> str:
     return word.replace("_", " ") if "_" in word and batch.texts.known(word) < 0 else word
 
 
-def check_names(batch: Batch, grouped: Grouped, functions: dict[str, Function]) -> None:
+def check_names(
+    batch: Batch, grouped: Grouped, functions: dict[str, Function], *, others: Callable[[], Batch] | None = None
+) -> None:
     """Refuse names that stand for nothing in the store.
 
     Args:
         batch: the videos.
         grouped: the expression, with named measures written out.
         functions: the functions of the language.
+        others: gives all videos, where ``batch`` is only some of them: a name of those is known as well.
 
     Raises:
         ExpressionError: with the column of the name, and the most similar ones that are known.
@@ -102,6 +105,8 @@ def check_names(batch: Batch, grouped: Grouped, functions: dict[str, Function]) 
                 known = _known(batch) if known is None else known
                 spelled = _spelled(batch, word)
                 if spelled in known or (coded and (spelled.lower() in _coded(batch) or spelled in _ROLES)):
+                    continue
+                if others is not None and spelled in _known(others()):
                     continue
                 _refuse(argument, word, sorted(known | (_coded(batch) if coded else set())))
 

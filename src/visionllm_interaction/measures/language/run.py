@@ -120,7 +120,9 @@ class _Run:
         self.chosen, store = chosen, chosen.store
         self.batch = Batch(store, chosen.video_ids)
         self.is_separate = grouped.by_video or grouped.by_session or grouped.bin_s is not None
-        check_names(self.batch, grouped, dict(functions))
+        check_names(
+            self.batch, grouped, dict(functions), others=lambda: Batch(chosen.whole, list(chosen.whole.video_ids()))
+        )
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         batch = self.batch
@@ -356,7 +358,30 @@ class _Run:
                     child=self.chosen.children.get(piece.video_id, "") if self.grouped.by_child else None,
                 )
             )
-        return found
+        return [*found, *self._unknown_rows(table, evaluator)]
+
+    def _unknown_rows(self, table: GroupTable, evaluator: Evaluator) -> Iterator[QueryRow]:
+        """A row without a value for each video in which it is not known when a stream holds: that is not *never*."""
+        unknown = np.flatnonzero(evaluator.reasons != KNOWN)
+        videos = self.scopes.video[table.groups.scope[unknown]].tolist()
+        for video, reason in dict.fromkeys(zip(videos, evaluator.reasons[unknown].tolist(), strict=True)):
+            name = self.batch.video_ids[video]
+            of_session = self.chosen.is_session(name)
+            yield QueryRow(
+                value=None,
+                missing=self.missing.text(reason),
+                video_id=None if of_session else name,
+                begin_s=None,
+                end_s=None,
+                names={},
+                n=None,
+                expected=None,
+                p=None,
+                processed_s=0.0,
+                evidence=(),
+                session=name if of_session else None,
+                child=self.chosen.children.get(name, "") if self.grouped.by_child else None,
+            )
 
     def _chosen(self, node: Call) -> list[QueryRow]:
         """The rows that top, bottom or which chooses, for each outer output."""
@@ -378,6 +403,10 @@ def _select(node: Call, rows: list[QueryRow]) -> list[QueryRow]:
     known = [row for row in rows if row.value is not None]
     if node.function == "how_many":
         return [_counted(node, rows, [row for row in known if row.value])]
+    if rows and not any(row.processed_s for row in rows):
+        # Not known of any name in any time: that is not *none of them*.
+        reasons = sorted({row.missing for row in rows if row.missing})
+        return [replace(rows[0], value=None, missing="; ".join(reasons) or None, names={}, evidence=())]
     if node.function == "which":
         return [row for row in known if row.value]
     number = node.arguments[0]

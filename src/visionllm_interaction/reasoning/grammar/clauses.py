@@ -28,6 +28,7 @@ from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _OF_OBJECTS = frozenset({HOLDING, "picks_up", "puts_down"})
 _OF_ONE = frozenset({VISIBLE, "enters", "leaves", ALONE, "speaks"})
+_OF_PLACE = frozenset({"left_of", "right_of", "above", "below"})
 _PRESENCE: Mapping[str, Edge] = {"enters": "start", "leaves": "end"}
 """Events of people; an object comes into view and goes out of it."""
 _ANYBODY = frozenset({ANY_PERSON, ANY_OBJECT, "either", "nobody"})
@@ -110,10 +111,15 @@ def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
     participants = _participants(tags, around)
     leftover = tuple(tag for tag in tags if tag.kind in ("superlative", "ordinal", "aggregate", "modifier"))
     negations = [tag.value for tag in tags if tag.kind == "negation"]
+    if negations.count("not") > 1:
+        raise NotUnderstood("not")
     relation = _relation(words, {p.mark for p in participants if p.mark})
     stream = _stream(relation, participants, around)
     stream = _at_once(stream, participants)
-    denied = ("not" in negations) ^ any(p.value in ("nobody", "nothing") for p in participants)
+    nobody = any(p.value in ("nobody", "nothing") for p in participants)
+    if nobody and "not" in negations:
+        raise NotUnderstood("not")
+    denied = nobody or "not" in negations
     if relation.negated != denied:
         stream = replace(stream, negated=not stream.negated)
     return Clause(stream, leftover, is_never="never" in negations)
@@ -214,6 +220,8 @@ def _are_joined(named: Sequence[Participant], kind: str) -> bool:
     """Whether "and" stands between names of which there are more than the relation has places."""
     if kind in ("hands_over", "looks_at", "names"):
         return True
+    if kind in _OF_PLACE:
+        return not any(p.is_joined for p in named)
     people = [p for p in named if is_person(p.value) and p.value not in ("other", "else", "both")]
     things = [p for p in named if not is_person(p.value)]
     places = 2 if kind in SYMMETRIC else 1
@@ -228,7 +236,7 @@ def _in_focus(participant: Participant, around: Surroundings) -> Participant:
 
 
 def _of_one(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
-    values = [p.value for p in named]
+    values = [ANY_OBJECT if p.value == "nothing" else p.value for p in named]
     if relation.relation == ALONE:
         values = [value for value in values if value not in ("else", "nobody")]
     if relation.relation == "speaks":
@@ -324,7 +332,9 @@ def _hand_over(relation: RelationWord, named: Sequence[Participant]) -> Stream:
     people = [p for p in named if is_person(p.value)]
     objects = [p.value for p in named if not is_person(p.value)]
     giver, receiver = _giver_and_receiver(people, is_reversed=relation.is_reversed)
-    if len(objects) > 1 or "nothing" in objects:
+    if giver is not None and giver == receiver and is_person(giver) and giver != ANY_PERSON:
+        raise NotUnderstood(giver)  # whom a pronoun stands for
+    if len(objects) > 1 or "nothing" in objects or (relation.is_of_things and people):
         raise NotUnderstood(" ".join(objects))
     thing = objects[0] if objects else ANY_OBJECT
     receiver = None if receiver in ("other", "else") else receiver

@@ -44,6 +44,8 @@ def read_comparison(request: QuestionRequest) -> Asked:
         return _compared(request, plain, plain, scopes=(first, second))
     if halves or request.scope.half:
         raise NotUnderstood("half")
+    if any(any(lemma not in ("", "do") for lemma in tag.lemmas) for tag in others):
+        return _compared(request, plain, _compared_clause(plain, others), scopes=(request.scope, request.scope))
     named = [tag for tag in others if tag.kind == "name"]
     rest = [tag for tag in others if tag.kind != "name" and not _is_empty(tag)]
     if len(named) != 1 or rest:
@@ -101,11 +103,24 @@ def _replaced(tags: Sequence[Tag], other: Tag) -> list[Tag]:
     return out
 
 
+def _compared_clause(first: Sequence[Tag], second: Sequence[Tag]) -> list[Tag]:
+    """A whole clause after "than", with the word that compares: "… longer than the caregiver held the book"."""
+    if any(tag.kind in ("superlative", "subordinator", "head") for tag in second):
+        raise NotUnderstood("than")
+    return [*second, *(tag for tag in first if tag.kind == "superlative")]
+
+
 def _compared(
     request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag], *, scopes: tuple[Scope, Scope]
 ) -> Asked:
     values = [_value(replace(request, scope=scope), tags) for tags, scope in zip((first, second), scopes, strict=True)]
-    comparison = _direction(first)
+    if values[0].ask != values[1].ask:
+        raise NotUnderstood("than")
+    denies = any(value.stream is not None and value.stream.negated for value in values)
+    if request.head is None and denies:
+        # What is denied is the comparison, not what is compared.
+        raise NotUnderstood("not")
+    comparison = None if request.head and request.head.value == "compare" else _direction(first)
     return replace(values[0], than=values[1], comparison=comparison)
 
 

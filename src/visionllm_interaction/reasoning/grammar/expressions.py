@@ -9,6 +9,7 @@ from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
+    LEAST_AT_ONCE,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
     VISIBLE,
@@ -48,7 +49,15 @@ def expression_of(asked: Asked) -> str:
     ):
         # "What was the child holding when the caregiver came in?": whether it held at that moment, and nothing else.
         raise NotUnderstood("while")
+    if asked.scope.is_at_once and not _is_of_the_next(asked):
+        # How soon is that? "Within 3 seconds after" says it.
+        raise NotUnderstood("right after")
+    if asked.is_shared and asked.variable is None and asked.stream is not None and asked.stream.negated:
+        # What does not hold of each toy is not added up.
+        raise NotUnderstood("not")
     text = _core(asked)
+    if asked.is_counted:
+        return f"how_many({text} by {asked.variable}{_domain(asked)})"
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
     over = [OBJECT_VARIABLE] if (asked.variable is None and asked.is_shared) or _pools_objects(asked) else []
@@ -62,6 +71,13 @@ def expression_of(asked: Asked) -> str:
     if asked.mean_over is not None:
         text += f" by {asked.mean_over}"
     return text
+
+
+def _is_of_the_next(asked: Asked) -> bool:
+    """Whether the first of what comes afterwards is asked for, however soon it comes."""
+    return asked.scope.before is None and (
+        asked.ask == "next" or (asked.ask == "time" and asked.occurrence in (None, 1))
+    )
 
 
 def _domain(asked: Asked) -> str:
@@ -88,6 +104,10 @@ def _core(asked: Asked) -> str:
         raise ValueError(f"{asked.ask} has no expression")
     if asked.ask in ("latency", "prob"):
         return _of_two(asked)
+    if asked.ask == "span":
+        return _span(asked)
+    if asked.ask == "most_at_once":
+        return f"most_at_once({stream_text(asked.stream)}, {LEAST_AT_ONCE})"
     if asked.ask in ("portion", "ratio"):
         return _quotient(asked)
     if asked.more_often_than is not None:
@@ -111,6 +131,13 @@ def _core(asked: Asked) -> str:
     return f"{asked.ask}({text})"
 
 
+def _span(asked: Asked) -> str:
+    """From one single moment to another: the first time that A did this, the last time that B did that."""
+    assert asked.stream is not None and asked.other is not None
+    first, second = (f"first_time({limited(stream, asked.scope)})" for stream in (asked.stream, asked.other))
+    return f"{second} - {first}"
+
+
 def _quotient(asked: Asked) -> str:
     """One number of times, or seconds, divided by another; the limits of a portion are those of its part."""
     assert asked.stream is not None
@@ -129,7 +156,7 @@ def _exists(asked: Asked) -> str:
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
         return " & ".join(_negated(part, f"exists({_touching(_plain(part), asked.scope)})") for part in stream.parts)
     assert stream is not None
-    if asked.longer_s is not None:
+    if asked.longer_s is not None or asked.at_least_s is not None:
         return f"exists({_stream(replace(asked, ask='count'))})"
     stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
@@ -169,6 +196,10 @@ def _stream(asked: Asked) -> str:
             text = f"longer_than({text}, {asked.longer_s:g}s)"
         if asked.shorter_s is not None:
             text = f"shorter_than({text}, {asked.shorter_s:g}s)"
+        if asked.at_least_s is not None:
+            text = f"({text} & !shorter_than({text}, {asked.at_least_s:g}s))"
+        if asked.at_most_s is not None:
+            text = f"({text} & !longer_than({text}, {asked.at_most_s:g}s))"
         return text
     return limited_text(text, asked.scope)
 
@@ -241,7 +272,7 @@ def _gap(asked: Asked) -> str:
     first, second = (quoted(name) for name in asked.gap_names)
     limits = scope_texts(asked.scope)
     during = f", during={' & '.join(limits)}" if limits else ""
-    statistic = {"least": "min", "most": "max", "median": "median"}.get(asked.pick or "", "mean")
+    statistic = {"least": "min", "most": "max", "median": "median", "sd": "sd"}.get(asked.pick or "", "mean")
     return f"{statistic}(gap({first}, {second}){during})"
 
 
@@ -278,6 +309,8 @@ def scope_texts(scope: Scope) -> list[str]:
         found.append(f"before({stream_text(scope.before)})")
     if scope.around is not None:
         found.append(_near_in_time(scope))
+    if scope.not_since is not None:
+        found.append(f"!since({stream_text(scope.not_since)})")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
-from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Pick, Scope, Stream
+from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Holds, Joined, Pick, Scope, Stream
 from visionllm_interaction.reasoning.grammar.modifiers import read_marks
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
@@ -29,7 +29,9 @@ def read_distance(request: QuestionRequest) -> Asked:
     if len(names) != 2 or names[0] == names[1]:
         raise NotUnderstood("distance")
     scope = _scope_of(request, clauses)
-    statistics: dict[str, Pick] = {"shortest": "least", "longest": "most", "median": "median"}
+    statistics: dict[str, Pick] = {"shortest": "least", "longest": "most", "median": "median", "sd": "sd"}
+    if sum(tag.kind == "aggregate" for tag in main) > 1:
+        raise NotUnderstood("distance")
     pick = next((statistics[tag.value] for tag in main if tag.is_("aggregate", *statistics)), None)
     return Asked("gap", None, scope, gap_names=(names[0], names[1]), pick=pick)
 
@@ -112,18 +114,37 @@ def _splits(tags: Sequence[Tag]) -> Iterator[tuple[Sequence[Tag], Sequence[Tag]]
 
 
 def _between(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
-    streams = []
+    streams: list[Holds] = []
+    occurrences: list[int | None] = []
     for tags in (first, second):
         spoken_of = _only_person(first) if tags is second else None
         try:
             clause = read_clause(plain_tags(tags), replace(request.around(), subject=spoken_of))
-            read_marks(tags).check_used()
+            marks = read_marks(tags)
+            occurrences.append(marks.take_occurrence())
+            marks.check_used()
         except NotUnderstood:
             return None
         if clause.is_never:
             return None
         streams.append(_as_moment(clause.stream))
-    return Asked("latency", streams[0], request.scope, other=streams[1], is_shared=request.is_shared)
+    return _from_one_to_other(request, streams, occurrences)
+
+
+def _from_one_to_other(request: QuestionRequest, streams: Sequence[Holds], places: Sequence[int | None]) -> Asked:
+    """From each to the next; from one single time to another where both are said: "the first …", "the last …"."""
+    first, second = streams
+    if all(place is not None for place in places):
+        if request.is_shared or any(p != 1 and not s.is_moment for p, s in zip(places, streams, strict=True)):
+            raise NotUnderstood("the time from one to the other")
+        one, other = (replace(s, occurrence=p) for p, s in zip(places, streams, strict=True))
+        return Asked("span", one, request.scope, other=other)
+    if any(place not in (None, 1) for place in places):
+        raise NotUnderstood("the time from one to the other")
+    if any(places):
+        # "From A until the first B": what follows the first A.
+        first = replace(first, occurrence=1)
+    return Asked("latency", first, request.scope, other=second, is_shared=request.is_shared)
 
 
 def _only_person(tags: Sequence[Tag]) -> str | None:
@@ -132,7 +153,7 @@ def _only_person(tags: Sequence[Tag]) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _as_moment(stream: Stream) -> Stream:
+def _as_moment(stream: Stream) -> Holds:
     if isinstance(stream, (Joined, AtLeast)) or stream.negated:
         raise NotUnderstood("the time from one to the other")
     return stream

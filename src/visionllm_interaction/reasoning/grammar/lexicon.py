@@ -48,6 +48,7 @@ class RelationWord:
         is_reversed: whether the giver is the one who is marked with *from*.
         is_again: whether only those count that come after the first leaving: *came back*.
         is_of_people: whether it is said of people only.
+        is_of_things: whether it is said of things only.
     """
 
     lemmas: frozenset[str]
@@ -58,6 +59,7 @@ class RelationWord:
     is_reversed: bool = False
     is_again: bool = False
     is_of_people: bool = False
+    is_of_things: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def load_relations() -> tuple[RelationWord, ...]:
             bool(row.get("reversed", False)),
             bool(row.get("again", False)),
             bool(row.get("people", False)),
+            bool(row.get("things", False)),
         )
         for row in _read("relations.yaml")
     ]

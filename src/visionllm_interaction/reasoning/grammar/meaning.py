@@ -14,12 +14,17 @@ OBJECT_VARIABLE: Final = "$o"
 PERSON_VARIABLE: Final = "$p"
 BOUT_GAP = "0.5s"
 """Pauses up to this length do not part two bouts, as in every measure of bouts (docs/measures.md)."""
+LEAST_AT_ONCE = "0.5s"
+"""How long so many must be there at once to be counted, as in the measure of instances (docs/measures.md)."""
 CUT = "0.1s"
 """What is in view so soon after the begin of the video was there before."""
 
 EVENTS = frozenset({"picks_up", "puts_down", "hands_over", "enters", "leaves"})
 SYMMETRIC = frozenset({"near", "in_contact", "joint_attention", "mutual_gaze"})
 ALONE, VISIBLE, HOLDING = "alone", "visible", "holding"
+
+CONVERSE = {"left_of": "right_of", "right_of": "left_of", "above": "below", "below": "above"}
+"""What holds from the other side at the same time: bouts of place are stored for one side only, that of a person."""
 
 Edge = Literal["start", "end"]
 
@@ -106,6 +111,8 @@ class Scope:
         around: only what begins within so many seconds of this.
         around_s: how many.
         side: whether only after it, only before it, or on both sides.
+        not_since: only as long as this has not happened yet: "left without having given anything".
+        is_at_once: whether it is said that what is asked for comes right after, or right before.
     """
 
     video_id: str | None = None
@@ -119,6 +126,8 @@ class Scope:
     around: Stream | None = None
     around_s: float = 0.0
     side: Literal["after", "before", "both"] = "both"
+    is_at_once: bool = False
+    not_since: Stream | None = None
 
 
 Ask = Literal[
@@ -145,8 +154,10 @@ Ask = Literal[
     "pauses",
     "portion",
     "ratio",
+    "span",
+    "most_at_once",
 ]
-Pick = Literal["most", "least", "median", "any", "none", "each", "first", "last", "number"]
+Pick = Literal["most", "least", "median", "sd", "any", "none", "each", "first", "last", "number"]
 
 
 @dataclass(frozen=True)
@@ -168,6 +179,8 @@ class Asked:
         top: how many of them.
         longer_s: bouts are counted only if longer than this.
         shorter_s: bouts are counted only if shorter than this.
+        at_least_s: bouts are counted only if at least so long.
+        at_most_s: bouts are counted only if at most so long.
         at: a moment: seconds, or per cent as text ("100%").
         than: what is compared with: another question with the same kind of value.
         comparison: which of the two is asked to be larger; None: both values and their difference.
@@ -176,6 +189,7 @@ class Asked:
         is_shared: whether a variable stands for the same object in both streams of a single value.
         threshold: a number that a value is compared with in a question for yes or no.
         more_often_than: only what is so more than so many times is asked for.
+        is_counted: how many names there are is a value by itself, so that each video has one.
         mean_over: the value is averaged over videos, or over children.
         also: more questions in the same sentence ("and for how long?").
     """
@@ -194,6 +208,8 @@ class Asked:
     top: int = 1
     longer_s: float | None = None
     shorter_s: float | None = None
+    at_least_s: float | None = None
+    at_most_s: float | None = None
     at: float | str | None = None
     than: Asked | None = None
     comparison: Literal["more", "less"] | None = None
@@ -203,6 +219,7 @@ class Asked:
     threshold: float | None = None
     more_often_than: int | None = None
     mean_over: Literal["video", "child"] | None = None
+    is_counted: bool = False
     also: tuple[Asked, ...] = field(default=())
 
 
@@ -224,6 +241,9 @@ def stream_text(stream: Stream) -> str:
     if stream.relation == ALONE:
         return _negated(_alone(stream.names[0]), stream.negated)
     call = f"{stream.relation}({', '.join(quoted(name) for name in stream.names)})"
+    if stream.relation in CONVERSE and len(stream.names) > 1:
+        other = f"{CONVERSE[stream.relation]}({', '.join(quoted(name) for name in reversed(stream.names))})"
+        call = f"({call} | {other})"
     if stream.edge or stream.occurrence:
         call = bouts_text(call) if stream.relation not in EVENTS else call
     call = _edge(call, stream.edge, is_visible=stream.relation == VISIBLE)
@@ -281,5 +301,5 @@ def _negated(text: str, negated: bool) -> str:
 def streams_of(asked: Asked) -> Sequence[Stream]:
     """Every stream that a question is about."""
     scope = asked.scope
-    limits = (*scope.during, scope.after, scope.before, scope.around)
+    limits = (*scope.during, scope.after, scope.before, scope.around, scope.not_since)
     return [stream for stream in (asked.stream, asked.other, *limits) if stream is not None]

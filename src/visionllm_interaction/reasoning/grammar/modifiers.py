@@ -32,12 +32,15 @@ class Marks:
         more_than: the number of "more than 3", without or with a unit.
         longer_s: the seconds of "longer than 3 seconds".
         shorter_s: the seconds of "shorter than 3 seconds".
+        at_least_s: the seconds of "at least 3 seconds".
+        at_most_s: the seconds of "at most 3 seconds".
     """
 
     def __init__(self, tags: Sequence[Tag]) -> None:
         self._left = [tag for tag in tags if tag.kind in _KINDS and not tag.is_("modifier", *_IGNORED)]
         self._has_time = any(tag.is_("noun", "time", "bouts") for tag in tags)
         self.more_than, self.longer_s, self.shorter_s = _limits(tags)
+        self.at_least_s, self.at_most_s = (_seconds_of(tags, value) for value in ("at_least", "at_most"))
 
     def take(self, *values: str) -> Tag | None:
         """The first modifier of these values, which is then used; None if there is none."""
@@ -50,6 +53,8 @@ class Marks:
         """The same, the limits in numbers used."""
         self.take("more_than", "at_least")
         self.take("less_than")
+        if self.at_most_s is not None:
+            self.take("at_most")
         return self
 
     def take_more_often(self) -> int | None:
@@ -141,6 +146,13 @@ def _limits(tags: Sequence[Tag]) -> tuple[float | None, float | None, float | No
             raise NotUnderstood(tag.text)
         return None, None, seconds[0]
     return None, None, None
+
+
+def _seconds_of(tags: Sequence[Tag], value: str) -> float | None:
+    """The seconds of "at least 3 seconds"; None where no number of them follows."""
+    place = next((i for i, tag in enumerate(tags) if tag.is_("modifier", value)), None)
+    seconds = None if place is None else read_seconds(tags, place + 1)
+    return seconds[0] if seconds else None
 
 
 def takes_mean_over(tags: Sequence[Tag]) -> tuple[MeanOver | None, list[Tag]]:

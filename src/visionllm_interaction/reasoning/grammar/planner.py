@@ -59,7 +59,8 @@ _LASTED_BETWEEN = re.compile(
     r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
 )
 _LAST_SECONDS = re.compile(
-    rf"(?:^|(?<=\s))(?:in|during|within|over|for|i|under) (?:the |de |dei )?(?:very )?(?:last|final|closing|siste) "
+    r"(?:^|(?<=\s))(?:in|during|within|over|for|i løpet av|i|under) (?:the |de |dei )?(?:very )?"
+    r"(?:last|final|closing|siste) "
     rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
     r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
 )
@@ -212,6 +213,8 @@ def _step(asked: Asked) -> ExpressionStep:
 def _reading(asked: Asked) -> Reading:
     if asked.than is not None:
         return asked.comparison or "difference"
+    if asked.is_counted:
+        return "value"
     if asked.variable:
         return "next" if asked.ask == "next" else _READINGS[asked.pick or "any"]
     if asked.mean_over is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
 from visionllm_interaction.reasoning.grammar.latencies import (
@@ -83,7 +84,9 @@ def read_question(
         asked = read_mean_over(asked, mean_over)
     if versus_video is not None and asked.than is None:
         raise NotUnderstood("than")
-    if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+    if each_video and asked.variable is not None and asked.pick == "number" and asked.ask not in _FOR_EACH_VIDEO:
+        asked = replace(asked, is_counted=True)
+    elif each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
     if each_video and (asked.ask in _OF_LENGTHS or (asked.pick is not None and asked.ask in ("gap", "latency"))):
         # "On average per video" is a mean over videos, "the average in each video" one for each.
@@ -165,6 +168,9 @@ def _which_was_it(asked: Asked) -> Asked:
 def _total_of(asked: Asked) -> Asked:
     if asked.stream is None or asked.stream.is_moment:
         raise NotUnderstood("for how long")
+    if asked.variable is not None:
+        # "Who held it first, and for how long?": for each of them.
+        return Asked("total", asked.stream, asked.scope, asked.language, variable=asked.variable, pick="each")
     return Asked("total", asked.stream, asked.scope, asked.language)
 
 
@@ -181,13 +187,25 @@ def _read_duration(request: QuestionRequest) -> Asked:
     kind = marks.take_length() or "total"
     if clause.stream.is_moment:
         raise NotUnderstood("how long")
+    limited = any(s is not None for s in (marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s))
+    if limited and (kind == "total" or marks.at_least_s is not None or marks.at_most_s is not None):
+        raise NotUnderstood("how long, for longer than")
     asked = Asked(kind, clause.stream, scope, is_shared=request.is_shared)
     asked = replace(asked, longer_s=marks.longer_s, shorter_s=marks.shorter_s) if kind != "total" else asked
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
+def _is_each(tag: Tag) -> bool:
+    """Whether "each of them" is said, and not "both": in numbers it is one for each."""
+    return tag.text.split()[0] in ("each", "hver", "kvar")
+
+
 def _each(request: QuestionRequest) -> Asked | None:
     """Read "How long did the child hold each toy?": a value for each."""
+    who = next((i for i, tag in enumerate(request.tags) if tag.is_("noun", "both") and _is_each(tag)), None)
+    if who is not None:
+        tags = [*request.tags[:who], Tag("modifier", "each", ""), Tag("noun", "person", ""), *request.tags[who + 1 :]]
+        request = request.with_tags(tags)
     place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
     if place is None or place + 1 >= len(request.tags):
         return None
@@ -220,8 +238,12 @@ def _read_count(request: QuestionRequest) -> Asked:
         scope,
         longer_s=marks.longer_s,
         shorter_s=marks.shorter_s,
+        at_least_s=marks.at_least_s,
+        at_most_s=marks.at_most_s,
         is_shared=request.is_shared,
     )
+    if clause.stream.is_moment and any((marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s)):
+        raise NotUnderstood("how long a moment lasts")
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
@@ -241,6 +263,8 @@ def _read_many(request: QuestionRequest) -> Asked:
         return _read_count(request)
     focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
     rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
+    if any(tag.is_("conjunction", "but") for tag in rest.tags):
+        return _but_not(rest, rest.tags, focus=focus, pick="number")
     clause, marks, scope, _ = rest.read(focus, at=True)
     if request.at is not None:
         if scope != request.scope or clause.stream.is_moment or clause.is_never:
@@ -264,6 +288,16 @@ def _read_many(request: QuestionRequest) -> Asked:
         raise NotUnderstood("never")
     stream = replace(clause.stream, negated=False)
     return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
+
+
+def _read_most_at_once(request: QuestionRequest) -> Asked:
+    """Read "At most how many toys were in view?": the largest number at one time."""
+    clause, marks, scope, _ = request.read()
+    marks.take("at_once")
+    stream = clause.stream
+    if not isinstance(stream, Holds) or stream.is_moment or stream.negated or scope != Scope(video_id=scope.video_id):
+        raise NotUnderstood("at most how many")
+    return finish(Asked("most_at_once", stream, scope), marks, is_never=clause.is_never)
 
 
 def _read_when(request: QuestionRequest) -> Asked:
@@ -304,10 +338,15 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if scope.during or scope.after or scope.before or scope.around or clause.stream.is_moment:
             raise NotUnderstood("at that moment")
         return finish(Asked("holds", clause.stream, scope, at=request.at), marks, is_never=clause.is_never)
-    if _says_most_of_the_time(request.tags) and not clause.stream.is_moment and not clause.is_never:
-        marks.take_pick(is_moment=False)
+    over_half = marks.take("more_than_half") is not None
+    if (over_half or _says_most_of_the_time(request.tags)) and not clause.stream.is_moment and not clause.is_never:
+        if not over_half:
+            marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
     is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
+    if marks.at_least_s is not None and is_of_one and not clause.stream.is_moment:
+        asked = Asked("exists", clause.stream, scope, at_least_s=marks.at_least_s, is_shared=request.is_shared)
+        return finish(asked, marks.without_numbers(), is_never=clause.is_never)
     if marks.longer_s is not None and is_of_one:
         asked = Asked("exists", clause.stream, scope, longer_s=marks.longer_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
@@ -408,6 +447,8 @@ def _read_which(
 ) -> Asked:
     tags = _focus_in_place(tags, noun)
     tags, _ = resolve(tags)
+    if any(tag.is_("conjunction", "but") for tag in tags):
+        return _but_not(request, tags, focus=focus, pick="any")
     asked = request.with_tags(tags)
     clause, marks, scope, parts = asked.read(focus, at=True)
     if focus not in _names_of(clause.stream) or isinstance(clause.stream, AtLeast):
@@ -499,6 +540,41 @@ def read_pick(
     return finish(asked, marks)
 
 
+def _but_not(request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]) -> Asked:
+    """Read "Which toys did the child touch but never hold?", "… hold but not the caregiver?": one and not the other."""
+    place = next(i for i, tag in enumerate(tags) if tag.is_("conjunction", "but"))
+    first, second = list(tags[:place]), [t for t in tags[place + 1 :] if not t.is_("noun", "it", FOCUS)]
+    said = [tag for tag in second if tag.kind not in ("negation", "auxiliary") and "do" not in tag.lemmas]
+    if sum(tag.kind == "negation" for tag in second) != 1 or not said or request.at is not None:
+        raise NotUnderstood("but")
+    if len(said) == 1 and said[0].kind == "name":
+        is_person = said[0].value in PERSON_CATEGORIES
+        names = [i for i, t in enumerate(first) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person]
+        if len(names) != 1 or first[names[0]].value == said[0].value:
+            raise NotUnderstood("but")
+        denied = [said[0] if i == names[0] else tag for i, tag in enumerate(first)]
+    else:
+        focused = [tag for tag in first if tag.is_("noun", FOCUS)]
+        people = [tag for tag in first if tag.kind == "name" and tag.value in PERSON_CATEGORIES]
+        own = [tag for tag in said if tag.kind == "name"]
+        if focus == PERSON_VARIABLE or any(tag.kind == "noun" for tag in said):
+            raise NotUnderstood("but")
+        denied = [*focused, *(own or people), *(tag for tag in said if tag.kind != "name")]
+    parts = []
+    for clause_tags in (first, denied):
+        clause, marks, scope, _ = request.with_tags(clause_tags).read(focus)
+        marks.take("ever")
+        marks.check_used()
+        stream = clause.stream
+        if clause.is_never or not isinstance(stream, Holds) or stream.negated or scope != request.scope:
+            raise NotUnderstood("but")
+        if focus not in stream.names:
+            raise NotUnderstood("but")
+        parts.append(stream)
+    both = Joined("&", (parts[0], replace(parts[1], negated=True)))
+    return Asked("exists", both, request.scope, variable=focus, pick=pick)
+
+
 def _more_often(
     clause: Clause, scope: Scope, marks: Marks, *, focus: Focus, pick: Literal["any", "number"], often: int
 ) -> Asked:
@@ -545,4 +621,5 @@ _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "ratio": read_ratio,
     "exists": _read_exists,
     "describe": _read_describe,
+    "most_at_once": _read_most_at_once,
 }

@@ -58,8 +58,13 @@ def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
                 out[referent] = Tag("noun", SHARED, out[referent].text)
             shared = shared or out[referent].is_("noun", SHARED)
             out[place] = replace(out[referent], text=tag.text)
+        elif tag.text == "ho" and last_object is not None and {known.value for known in people} == {"child"}:
+            # "Kor lenge heldt barnet boka før det gav ho frå seg?": the book; a child is "det".
+            out[place] = replace(out[last_object], text=tag.text)
         elif tag.is_("noun", "subject_again") and len(people) == 1:
-            out[place] = replace(people[0], text=tag.text)
+            out[place] = replace(_other_person(out, place, people[0]), text=tag.text)
+        elif tag.is_("noun", "subject_again") and len(people) == _TWO and (who := _of_two(out, place, people)):
+            out[place] = replace(who, text=tag.text)
         elif tag.is_("noun", "subject_again") and len(people) == _TWO and _is_object_of_gerund(out, place):
             # "… spend near the caregiver without touching her": the one who does not act.
             out[place] = replace(people[1], text=tag.text)
@@ -72,6 +77,31 @@ def _is_determiner(tag: Tag, after: Tag | None) -> bool:
 
 
 _TWO = 2
+_AS_OBJECT = frozenset({"her", "him", "henne", "ham"})
+_SHE = frozenset({"hun", "ho", "henne"})
+
+
+def _other_person(tags: Sequence[Tag], place: int, named: Tag) -> Tag:
+    """Whom a pronoun refers to: not the one who acts in its own clause ("did the child come near her, after …")."""
+    clause = next((i for i in range(place - 1, -1, -1) if tags[i].kind == "subordinator"), -1)
+    acts_here = any(tag.kind == "name" and tag.value == named.value for tag in tags[clause + 1 : place])
+    if tags[place].text not in _AS_OBJECT or not acts_here:
+        return named
+    later = {t.value: t for t in tags[place + 1 :] if t.kind == "name" and t.value in PERSON_CATEGORIES}
+    later.pop(named.value, None)
+    return next(iter(later.values())) if len(later) == 1 else named
+
+
+def _of_two(tags: Sequence[Tag], place: int, people: Sequence[Tag]) -> Tag | None:
+    """Whom "her" refers to beside the one who acts in its clause; "ho" is nobody who is called "barnet"."""
+    adults = [tag for tag in people if tag.value != "child"]
+    if tags[place].text in _SHE and len(adults) == 1 and any(tag.text == "barnet" for tag in people):
+        return adults[0]
+    opens = ("subordinator", "preposition", "conjunction")
+    clause = next((i for i in range(place - 1, -1, -1) if tags[i].kind in opens), -1)
+    acts = {tag.value for tag in tags[clause + 1 : place] if tag.kind == "name"}
+    others = [tag for tag in people if tag.value not in acts]
+    return others[0] if tags[place].text in _AS_OBJECT and len(acts) == len(others) == 1 else None
 
 
 def _is_object_of_gerund(tags: Sequence[Tag], place: int) -> bool:
@@ -87,7 +117,8 @@ _ACTS = frozenset(
 
 def _is_actor(tags: Sequence[Tag], place: int) -> bool:
     """Whether "it" stands where the one who acts stands: "after it put down the ball"."""
-    opens = place > 0 and tags[place - 1].kind == "subordinator"
+    before = tags[place - 1] if place else None
+    opens = before is not None and (before.kind == "subordinator" or before.is_("modifier", "than", "compare_with"))
     verb = next((tag for tag in tags[place + 1 :] if tag.kind not in ("auxiliary", "superlative", "negation")), None)
     return opens and verb is not None and bool(_ACTS & set(verb.lemmas))
 

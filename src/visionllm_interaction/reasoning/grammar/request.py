@@ -10,8 +10,10 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
+    ANY_PERSON,
     HOLDING,
     OBJECT_VARIABLE,
+    PERSON_VARIABLE,
     VISIBLE,
     Asked,
     AtLeast,
@@ -21,10 +23,15 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Stream,
 )
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
-from visionllm_interaction.reasoning.grammar.references import Part, Parts, split_parts
+from visionllm_interaction.reasoning.grammar.references import Part, Parts, read_seconds, split_parts
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 Focus = Literal["$o", "$p"]
+_AT_ONCE = frozenset(
+    {"right", "directly", "immediately", "just", "shortly", "soon", "rett", "straks", "like", "umiddelbart"}
+)
+"""How clauses open that say how soon, and no seconds."""
+_PERFECT = frozenset({"having", "ha"})
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,14 @@ class QuestionRequest:
         scope = self.scope
         for part in parts.clauses:
             if part.role == "without":
-                scope = replace(scope, during=(*scope.during, self._without(part, parts.main, main.stream, focus)))
+                scope = self._without(scope, part, parts.main, main.stream, focus)
             elif part.role != "followed":
-                scope = self._limited(scope, _with_subject(part, parts.main), focus)
+                whole = _spelled_out(part, parts.main, focus) or _with_subject(part, parts.main)
+                scope = self._limited(scope, whole, focus)
         if scope.after is not None:
             marks.take("right")
+        if _is_said_twice(main.stream, scope):
+            scope = replace(scope, after=None)
         return main, marks, scope, parts
 
     def read_part(self, part: Part, focus: Focus | None = None) -> Clause:
@@ -101,20 +111,37 @@ class QuestionRequest:
         around = Surroundings(self.people, focus, named[0] if named else None)
         return read_clause(plain_tags(part.tags), around)
 
-    def _without(self, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None) -> Stream:
+    def _without(self, scope: Scope, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None) -> Scope:
         """What does not hold meanwhile: "in view without the caregiver", "without holding anything"."""
         if all(tag.kind == "name" for tag in part.tags) and len(part.tags) == 1:
             if not isinstance(of, Holds) or of.relation != VISIBLE or of.negated or of.edge:
                 raise NotUnderstood("without")
-            return Holds(VISIBLE, (part.tags[0].value,), negated=True)
+            return replace(scope, during=(*scope.during, Holds(VISIBLE, (part.tags[0].value,), negated=True)))
         clause = self.read_part(_with_subject(part, main), focus)
         read_marks(part.tags).check_used()
-        if clause.is_never or clause.stream.is_moment:
+        is_perfect = part.tags[0].text in _PERFECT and any(any(tag.lemmas) for tag in part.tags[1:2])
+        of_leaving = isinstance(of, Holds) and of.relation in ("enters", "leaves")
+        if clause.stream.is_moment or is_perfect or of_leaving:
+            return replace(scope, not_since=self._not_yet(clause, scope, of))
+        if clause.is_never:
             raise NotUnderstood("without")
         # "Without holding nothing" is said for "without holding anything" in some dialects; it is not guessed at.
         if clause.stream.negated:
             raise NotUnderstood("without")
-        return replace(clause.stream, negated=True)
+        return replace(scope, during=(*scope.during, replace(clause.stream, negated=True)))
+
+    def _not_yet(self, clause: Clause, scope: Scope, of: Stream) -> Stream:
+        """Read "left without having given anything": before it ever did; whoever did both is one and the same."""
+        stream = clause.stream
+        if clause.is_never or stream.negated or not isinstance(stream, Holds) or not isinstance(of, Holds):
+            raise NotUnderstood("without")
+        if (
+            not of.is_moment
+            or scope.not_since is not None
+            or {ANY_PERSON, PERSON_VARIABLE} & {of.names[0], stream.names[0]}
+        ):
+            raise NotUnderstood("without")
+        return replace(stream, occurrence=1)
 
     def _limited(self, scope: Scope, part: Part, focus: Focus | None) -> Scope:
         clause = self.read_part(part, focus)
@@ -133,6 +160,7 @@ class QuestionRequest:
                 raise NotUnderstood("within")
             side: Literal["after", "before", "both"] = "both" if part.role == "around" else _side(part.role)
             return replace(scope, around=_moments(stream), around_s=part.within_s, side=side)
+        scope = replace(scope, is_at_once=scope.is_at_once or part.opening.split()[0] in _AT_ONCE)
         if part.role == "after" and scope.after is None:
             return replace(scope, after=_nth(stream, _occurrence_of(stream) or 1))
         if part.role == "before" and scope.before is None:
@@ -168,9 +196,36 @@ def _only_person(parts: Parts) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
+def _is_said_twice(stream: Stream, scope: Scope) -> bool:
+    """Whether "came back" already says that it was "after having left"."""
+    return isinstance(stream, Holds) and stream.is_again and scope.after == Holds("leaves", stream.names, occurrence=1)
+
+
 def _is_of_several(stream: Stream) -> bool:
     pair = isinstance(stream, Holds) and stream.relation == VISIBLE and len(stream.names) > 1
     return pair or isinstance(stream, (Joined, AtLeast))
+
+
+def _spelled_out(part: Part, main: Sequence[Tag], focus: Focus | None) -> Part | None:
+    """Read "after the ball", "before the child" as the main clause of that name; None for any other clause."""
+    names = [tag for tag in part.tags if tag.kind == "name"]
+    rest = [t for t in part.tags if t.kind != "name" and t.kind != "auxiliary" and not set(t.lemmas) <= {"", "do"}]
+    if part.role not in ("after", "before") or len(names) != 1 or rest or part.within_s is not None:
+        return None
+    is_person = names[0].value in PERSON_CATEGORIES
+    kinds = ("something", "object") if not is_person else ("person",)
+    places = [i for i, tag in enumerate(main) if tag.is_("noun", FOCUS)]
+    if places and (focus == PERSON_VARIABLE) != is_person:
+        return None
+    places = places or [
+        i for i, t in enumerate(main) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person
+    ]
+    places = places or [i for i, tag in enumerate(main) if tag.is_("noun", *kinds)]
+    if len(places) != 1 or main[places[0]].value == names[0].value:
+        return None
+    tags = [names[0] if i == places[0] else tag for i, tag in enumerate(main)]
+    kept = tuple(t for t in tags if t.kind not in ("superlative", "ordinal", "aggregate", "modifier", "negation"))
+    return replace(part, tags=kept)
 
 
 def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
@@ -181,6 +236,8 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     ):
         # "Uten å være nær den voksne", "without having the ball in hand": whoever acts in the main clause.
         opens_with_verb = opens_with_verb or (bool(part.tags) and part.tags[0].kind == "auxiliary")
+    if part.tags and part.tags[0].kind == "auxiliary" and part.tags[0].text in _PERFECT:
+        opens_with_verb = True  # "etter å ha gått ut"
     if not opens_with_verb:
         return part
     if part.role == "around":
@@ -234,12 +291,14 @@ def plain_tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
     for place, tag in enumerate(tags):
         if skip:
             skip -= 1
+        elif tag.is_("modifier", "at_least", "at_most"):
+            skip = 2 if read_seconds(tags, place + 1) else 0
         elif tag.is_("modifier", "more_than", "less_than"):
             has_unit = place + 2 < len(tags) and (
                 tags[place + 2].kind == "unit" or tags[place + 2].is_("noun", "bouts", "time")
             )
             skip = 2 if has_unit else 1
-        elif not tag.is_("modifier", "at_least") and not tag.is_("word", "last_long"):
+        elif not tag.is_("word", "last_long"):
             out.append(tag)
     return tuple(out)
 

@@ -14,6 +14,8 @@ _PRIORITY = (
     *("subordinator", "conjunction", "preposition", "unit", "noise", "auxiliary"),
 )
 _ARTICLES = frozenset({"den", "det", "de", "dei", "that", "this", "these", "those"})
+_NO = frozenset({"no", "ingen", "inga", "inget"})
+"""Before a name: "no ball was in view"."""
 _PAIRS = frozenset({"the two", "de to", "dei to"})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?$")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_](?:[\w.-]*\w)?|,")
@@ -103,6 +105,8 @@ def _tag_at(
     """The tag of the longest phrase at ``place``; of several the first in the order of kinds that fits its place."""
     if words[place] == "'s":
         return Tag("possessive", "", "'s"), 1
+    if words[place] in _NO and place + 1 < len(words) and next(_names_at(words, place + 1, lexicon, vocabulary), None):
+        return Tag("negation", "not", words[place]), 1
     found = [*_names_at(words, place, lexicon, vocabulary), *_phrases_at(words, place, lexicon)]
     number = _number_at(words, place, lexicon)
     if number:
@@ -180,6 +184,10 @@ def _fits(
         return not follows_number
     if tag.is_("modifier", "more_than", "less_than", "at_least"):
         return bool(_number_at(words, place + length, lexicon)) if after else False
+    if tag.is_("modifier", "at_most"):
+        return bool(after and _number_at(words, place + length, lexicon)) and _is_unit(
+            words, place + length + 1, lexicon
+        )
     if tag.is_("noun", "both", "it") and (tag.text in _ARTICLES or tag.text in _PAIRS):
         return not _opens_noun(words, place + length, lexicon, names)
     if tag.is_("subordinator") and tag.text == "til":
@@ -196,6 +204,10 @@ def _fits(
     if tag.kind == "number" and tag.text in ("one", "no"):
         return bool(after)
     return True
+
+
+def _is_unit(words: Sequence[str], place: int, lexicon: Lexicon) -> bool:
+    return place < len(words) and any(phrase.kind == "unit" for phrase, _ in lexicon.phrases_at(words, place))
 
 
 def _opens_noun(words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: Vocabulary) -> bool:

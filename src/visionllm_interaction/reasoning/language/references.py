@@ -57,6 +57,13 @@ _UNKNOWN = re.compile(
 )
 
 
+_SECOND_BY_PLACE = re.compile(
+    rf"(?P<same>\b(?:{'|'.join(_PLACES)}) (?P<noun>{_VIDEO_NOUN}))(?P<than> (?:than|enn) (?:in|i) (?:the|den|det) )"
+    rf"(?P<place>{'|'.join(_PLACES)})(?: one)?$"
+)
+"""The second video without its noun: "in the first video than in the second"."""
+
+
 def spell_out_both(text: str, vocabulary: Vocabulary) -> str:
     """Name the two people of "they both"; what two do together becomes one doing it *while* the other does."""
     people = vocabulary.people
@@ -103,6 +110,7 @@ def extract_two_videos(question: str, video_ids: Sequence[str]) -> tuple[str, st
     Returns:
         The rest, and the ids in the order in which they are named; None unless "than" or the like stands between two.
     """
+    question = _SECOND_BY_PLACE.sub(r"\g<same>\g<than>\g<place> \g<noun>", question)
     first = next(_mentions(question, video_ids), None)
     if first is None or len(first.video_ids) != 1:
         return None

@@ -23,13 +23,14 @@ _CONJUNCTIONS: tuple[tuple[Role, str], ...] = (
         r"while|whenever|as long as|during the time(?: that| when| in which)?|at times when|mens|så lenge|da|når",
     ),
     ("during", r"(?<!time )(?<!by )when"),
-    ("after", r"(?:right |directly )?after|since|once|etter at|etter"),
-    ("before", r"(?:right |directly )?before|until(?! later)|till|up to when|før|inntil|til"),
+    ("after", r"after|since|once|etter at|etter"),
+    ("before", r"before|until(?! later)|till|up to when|før|inntil|til"),
 )
 _SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _CONJUNCTIONS)
 _MIN_SPACES = 2
 _LEADING = re.compile(
-    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|mens|da|etter at|før)"
+    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|within"
+    r"|mens|da|etter at|før|innen|innan)"
     r"\s[^,]+),\s*(?P<main>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "child": (
         *("kid", "toddler", "baby", "infant", "little one", "youngster"),
-        *("barn", "barnet", "barna", "ungen", "babyen", "borna", "småbarnet", "spedbarnet"),
+        *("barn", "barnet", "barna", "ungen", "babyen", "born", "borna", "småbarnet", "spedbarnet"),
     ),
     "caregiver": (
         *("carer", "parent", "adult", "grown-up", "grownup", "grown up", "mum", "mom", "mother", "mummy", "mommy"),

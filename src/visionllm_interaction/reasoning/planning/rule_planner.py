@@ -120,6 +120,13 @@ _NOT_A_NAME = frozenset(
 _MAX_WORDS_OF_A_NAME = 3
 _TWO = 2
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
+_EACH_VIDEO = re.compile(
+    r"^(how (?:many|long|often) (?!.*\b(?:average|mean|median)\b).+) (?:in|for) (?:each|every) "
+    r"(?:of the videos|video|recording|clip|session|film)$"
+    r"|^((?:hvor|kor) (?:mange|lenge|ofte) (?!.*\b(?:gjennomsnitt|snitt)\b).+) i (?:hver|kvar|hvert|kvart) "
+    r"(?:video|opptak|klipp|film)$"
+)
+"""Values are given for each video anyway, beside that of all together."""
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
 _NOT_HERE = "is not in the store"
@@ -276,7 +283,8 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
 
 def extract_scope(question: str, vocabulary: Vocabulary) -> TrimmedQuestion:
     """Remove the video and the time window from ``question``."""
-    text = spell_out_both(normalise(move_clause_to_end(question)), vocabulary)
+    text = _EACH_VIDEO.sub(r"\1\2", normalise(move_clause_to_end(question)))
+    text = spell_out_both(text, vocabulary)
     rest, video_id = extract_video(text, vocabulary.video_ids)
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     rest, window = extract_window(rest)

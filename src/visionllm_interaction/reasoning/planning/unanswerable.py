@@ -75,7 +75,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"normal(?!ly)\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
         r"|nic(?:e|er|est)|kinder|a (?:good|bad)"
         r"|(?:good|bad|better|worse|best|worst) (?:at|with|parent|mother|father|child)"
-        r"|naughty|polite|friendl\w*|skil\w*"
+        r"|naughty|polite|friendl\w*|skill\w*|skil(?:ful|led)\w*"
         r"|talented|healthy|attachment|utvikl\w*|flink\w*|snill\w*|normalt|dyktig\w*"
         r"|(?:en|ein|ei|et|eit) (?:god|godt|dårlig|dårleg)|(?:god|gode|dårlig|dårleg) (?:til|mor|far|foreld\w+|med)",
         "judgements of people and of their development are not measured",

@@ -78,6 +78,8 @@ def value_words(value: Value, words: Words) -> str:
 
 
 def _sentence(node: Node, value: Value, words: Words) -> str:
+    if isinstance(node, Operation) and node.operator == "-":
+        return _span(node, value, words)
     if not isinstance(node, Call):
         raise NoWords(node.to_text())
     if node.function in _LENGTHS and isinstance(node.arguments[0], Call):
@@ -104,6 +106,11 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
         if value.value is None:
             return stream_words(Call("visible", node.arguments), words).never
         return words.say(node.function, a=words.name(node.arguments[0].base), v=value_words(value, words))
+    if node.function == "how_many":
+        return _how_many(node, value, words)
+    if node.function == "most_at_once":
+        spoken = stream_words(node.arguments[0], words)
+        return words.say("most_at_once", x=spoken.holds, v=words.number(float(value.value or 0)))
     if node.function == "prob":
         return _prob(node, value, words)
     if node.function in _TIMES:
@@ -111,6 +118,27 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
     if node.function in ("total", "share", "count", "rate", *_LENGTHS):
         return _amount(node, value, words)
     raise NoWords(node.to_text())
+
+
+def _span(node: Operation, value: Value, words: Words) -> str:
+    """From one single moment to another."""
+    streams = []
+    for part in (node.right, node.left):
+        if not isinstance(part, Call) or part.function != "first_time":
+            raise NoWords(node.to_text())
+        spoken = stream_words(part.arguments[0], words)
+        streams.append(spoken.holds + spoken.limits)
+    first, second = streams
+    key = "span" if value.value is not None else "no_span"
+    return words.say(key, x=first, y=second, v=value_words(value, words))
+
+
+def _how_many(node: Call, value: Value, words: Words) -> str:
+    inner = core(node.arguments[0]) if isinstance(node.arguments[0], Grouped) else node.arguments[0]
+    if not isinstance(inner, Call) or inner.function != "exists":
+        raise NoWords(node.to_text())
+    spoken = stream_words(inner.arguments[0], words)
+    return words.say("number", x=spoken.holds, l=spoken.limits, v=words.number(float(value.value or 0)))
 
 
 def _amount(node: Call, value: Value, words: Words) -> str:
@@ -184,7 +212,7 @@ def _prob(node: Call, value: Value, words: Words) -> str:
 
 def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
     names = [argument.base for argument in gap.arguments if isinstance(argument, NameTerm)]
-    sentences = {"mean": "gap", "min": "min_gap", "max": "max_gap"}
+    sentences = {"mean": "gap", "min": "min_gap", "max": "max_gap", "median": "median_gap", "sd": "sd_gap"}
     if len(names) != 2 or node.function not in sentences:
         raise NoWords(node.to_text())
     during = dict(node.keywords).get("during")

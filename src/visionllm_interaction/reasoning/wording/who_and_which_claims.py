@@ -124,7 +124,8 @@ def _choose(rows: Sequence[tuple[str, QueryRow]], reading: Reading, top: int) ->
         return [(name, row) for name, row in rows if not row.value]
     known = [(name, row) for name, row in rows if row.value is not None]
     if reading == "each":
-        return known
+        # The largest first, as a list in an order is asked for.
+        return sorted(known, key=lambda pair: -float(pair[1].value or 0))
     if reading in ("most", "least"):
         # What has none of it is not the most of it.
         known = [(name, row) for name, row in known if row.value or reading == "least"]
