@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from scenes_builders import record
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.predicates import CONVERSES
 from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
+from visionllm_interaction.measures.catalogue_query import QueryRunner
 from visionllm_interaction.measures.turn_limits import LENA
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.writer import publish_video, write_codes
@@ -209,6 +212,22 @@ def test_mirrored_and_rescaled_videos_have_the_same_values(tmp_path: Path) -> No
     for key, expected in plain.items():
         for found in (large[key], turned[key]):
             assert found == (None if expected is None else pytest.approx(expected, abs=1e-9)), key
+
+
+def test_what_is_seen_from_the_other_side_is_the_same(tmp_path: Path) -> None:
+    frames = frames_at(np.arange(300) / 25)
+    publish(tmp_path / "s", "v", frames, play(frames.timestamp_s))
+    with open_store(tmp_path / "s") as store:
+        runner = QueryRunner(store)
+        names = store.names()
+        found = {
+            (predicate, one, other): runner.run(Query("longest_bout", one, other, predicate=predicate))[0].value
+            for predicate in CONVERSES
+            for one, other in permutations(names, 2)
+        }
+    assert sum(value is not None and value > 0 for value in found.values()) > 10
+    for (predicate, one, other), value in found.items():
+        assert value == found[CONVERSES[predicate], other, one], (predicate, one, other)
 
 
 def test_ten_and_thirty_frames_a_second_agree_within_a_frame(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ DIRECTED_PREDICATES: tuple[str, ...] = (
     "hand_on",
 )
 """Predicates that are read from the subject to the object."""
+CONVERSES: dict[str, str] = {
+    "left_of": "right_of",
+    "right_of": "left_of",
+    "above": "below",
+    "below": "above",
+    "overlaps": "overlaps",
+    "approaching": "approaching",
+}
+"""What holds from the object to the subject when a predicate holds from the subject to the object. A pair of tracks is
+stored once, so half of what is asked for stands under the other predicate, with subject and object exchanged."""
 EVENT_KINDS: tuple[str, ...] = (
     "enters",
     "leaves",

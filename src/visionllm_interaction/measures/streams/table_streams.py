@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex
-from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
+from visionllm_interaction.core.predicates import CONVERSES, DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
@@ -60,6 +60,8 @@ def together(groups: StreamGroups, subject: Ints, object_: Ints) -> Stream:
 def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints | None) -> Stream:
     """When a predicate of ``core.predicates`` holds; between two in either order unless it is directed.
 
+    One that is directed is read as it is stored, and where its converse is stored for the exchanged pair.
+
     Args:
         groups: what to compute it for.
         predicate: its name.
@@ -70,15 +72,19 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
         Intervals, two tracks each.
     """
     relations, tracks = groups.batch.relations, groups.batch.tracks
-    code = groups.batch.texts.known(predicate)
-    if code < 0:
-        return Stream.empty()
     group, track = groups.names.tracks_of(subject, groups.video)
     low, high = groups.begin_s[group], groups.end_s[group]
-    query, row = relations.index.overlapping(relations.key(code, track), low, high)
+    found = []
+    for name, as_subject in _stored_as(predicate):
+        code = groups.batch.texts.known(name)
+        if code >= 0:
+            query, row = relations.index.overlapping(relations.key(code, track), low, high)
+            kept = relations.is_subject[row] == as_subject if as_subject is not None else np.ones(len(row), np.bool_)
+            found.append((query[kept], row[kept]))
+    if not found:
+        return Stream.empty()
+    query, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
     kept = np.ones(len(row), np.bool_)
-    if predicate in DIRECTED_PREDICATES:
-        kept &= relations.is_subject[row]
     if object_ is not None:
         kept &= groups.names.stands_for(object_[group[query]], relations.other[row])
     query, row = query[kept], row[kept]
@@ -88,6 +94,14 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
     other = np.where(other < 0, one, other)
     pair = TrackLists.of_columns(tracks.track_id[one], tracks.track_id[other])
     return Stream.sorted(group[query], begin_s, end_s, pair)
+
+
+def _stored_as(predicate: str) -> list[tuple[str, bool | None]]:
+    """The predicates that tell it, and whether the one it is asked of is their subject; None: in either order."""
+    converse = CONVERSES.get(predicate)
+    if predicate not in DIRECTED_PREDICATES or converse == predicate:
+        return [(predicate, None)]
+    return [(predicate, True)] if converse is None else [(predicate, True), (converse, False)]
 
 
 def in_posture(groups: StreamGroups, posture: str, subject: Ints) -> Stream:

@@ -23,9 +23,6 @@ EVENTS = frozenset({"picks_up", "puts_down", "hands_over", "enters", "leaves"})
 SYMMETRIC = frozenset({"near", "in_contact", "joint_attention", "mutual_gaze"})
 ALONE, VISIBLE, HOLDING = "alone", "visible", "holding"
 
-CONVERSE = {"left_of": "right_of", "right_of": "left_of", "above": "below", "below": "above"}
-"""What holds from the other side at the same time: bouts of place are stored for one side only, that of a person."""
-
 Edge = Literal["start", "end"]
 
 
@@ -241,9 +238,6 @@ def stream_text(stream: Stream) -> str:
     if stream.relation == ALONE:
         return _negated(_alone(stream.names[0]), stream.negated)
     call = f"{stream.relation}({', '.join(quoted(name) for name in stream.names)})"
-    if stream.relation in CONVERSE and len(stream.names) > 1:
-        other = f"{CONVERSE[stream.relation]}({', '.join(quoted(name) for name in reversed(stream.names))})"
-        call = f"({call} | {other})"
     if stream.edge or stream.occurrence:
         call = bouts_text(call) if stream.relation not in EVENTS else call
     call = _edge(call, stream.edge, is_visible=stream.relation == VISIBLE)

@@ -115,8 +115,8 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of"
      r"|(?:hvor|kor) stor(?! (?:del|andel|part|prosent))",
      "mean(size({1}))"),
-    (r"(?:to|on) the left|left of|til venstre", "share(left_of({3}, {4}) | right_of({4}, {3}))"),
-    (r"(?:to|on) the right|right of|til høyre|til høgre", "share(right_of({3}, {4}) | left_of({4}, {3}))"),
+    (r"(?:to|on) the left|left of|til venstre", "share(left_of({3}, {4}))"),
+    (r"(?:to|on) the right|right of|til høyre|til høgre", "share(right_of({3}, {4}))"),
     (r"above|over the|on top of|ovenfor", "share(above({3}, {4}) | below({4}, {3}))"),
     (r"below|beneath|underneath", "share(below({3}, {4}) | above({4}, {3}))"),
     (r"inside|inni|inne i", "share(inside({3}, {4}))"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionllm_interaction.core.intervals import Intervals, as_intervals, intersection, union
-from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.core.predicates import CONVERSES, DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
 
@@ -61,15 +61,12 @@ def intervals_of(store: Store, video_id: str, state: StateOfPair) -> Intervals:
     if state.predicate == TOGETHER:
         return _together(store, video_id, state)
     subjects, objects = (_track_ids(store, video_id, name) for name in (state.subject, state.object))
-    directed = state.predicate in DIRECTED_PREDICATES
+    converse = CONVERSES.get(state.predicate) if state.predicate in DIRECTED_PREDICATES else state.predicate
     found = [
         (r.begin_s, r.end_s)
         for r in store.relations(video_id)
-        if r.predicate == state.predicate
-        and (
-            (r.subject_track_id in subjects and r.object_track_id in objects)
-            or (not directed and r.subject_track_id in objects and r.object_track_id in subjects)
-        )
+        if (r.predicate == state.predicate and r.subject_track_id in subjects and r.object_track_id in objects)
+        or (r.predicate == converse and r.subject_track_id in objects and r.object_track_id in subjects)
     ]
     return union(as_intervals(found))
 
