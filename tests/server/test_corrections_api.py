@@ -78,7 +78,7 @@ def test_refusals(http: TestClient, change: dict[str, Any], status: int) -> None
 
 def test_what_is_not_there(http: TestClient) -> None:
     assert http.get("/v1/videos/nothing/corrections").status_code == 404
-    assert http.delete("/v1/videos/a/corrections/5").status_code == 400
+    assert http.delete("/v1/videos/a/corrections/5").status_code == 404
     assert http.post("/v1/videos/a/corrections", json=CHANGE, params={"whom": "K"}).status_code == 422
 
 

@@ -32,6 +32,7 @@ from visionllm_interaction.server.routes import exports as routes_exports
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import jobs as routes_jobs
 from visionllm_interaction.server.routes import measures as routes_measures
+from visionllm_interaction.server.routes import projects as routes_projects
 from visionllm_interaction.server.routes import roles as routes_roles
 from visionllm_interaction.server.routes import uploads as routes_uploads
 from visionllm_interaction.server.routes import videos as routes_videos
@@ -91,6 +92,7 @@ def create_app(
         routes_corrections,
         routes_roles,
         routes_measures,
+        routes_projects,
         routes_account,
         routes_health,
     ):

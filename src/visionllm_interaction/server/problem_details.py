@@ -4,6 +4,7 @@
 error            status
 ===============  ======================================================================================
 UsageError       400
+ConsentMissing   403
 InputDataError   422
 ServiceError     503
 anything else    500, with the request id only; the details are in the log
@@ -26,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import compile_path
 
-from visionllm_interaction.errors import InputDataError, ServiceError, UsageError, VisionLLMError
+from visionllm_interaction.errors import ConsentMissing, InputDataError, ServiceError, UsageError, VisionLLMError
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -129,6 +130,8 @@ def error_status(error: VisionLLMError) -> int:
     """The HTTP status of an error of this package."""
     if isinstance(error, UsageError):
         return 400
+    if isinstance(error, ConsentMissing):
+        return 403
     if isinstance(error, InputDataError):
         return 422
     return 503 if isinstance(error, ServiceError) else 500

@@ -35,14 +35,16 @@ from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo,
 from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest, ExportRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
+from visionllm_interaction.server.projects.data_protection import ProjectDataProtection
+from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.store_views import DamagedVideos
 from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.results.video_lists import VideoLists
-from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
+from visionllm_interaction.store.data_protection.register import forget_consent_of_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.hashing import sha256_file
@@ -120,6 +122,7 @@ class Service:
             stored=self.stored_videos,
             damaged=self.damaged_videos,
         )
+        self.data_protection = ProjectDataProtection(config, self.projects, self.audit, erase=self.erase)
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
@@ -141,11 +144,13 @@ class Service:
             self.visible.prepare()
             self.detector.start()
             self.jobs.start()
+            self.data_protection.start()
             try:
                 self._resubmit_unknown()
                 threading.Thread(target=self._complete_uploads, name="complete-uploads", daemon=True).start()
                 yield
             finally:
+                self.data_protection.stop()
                 self.resumable.stop()
                 self.exports.stop()
                 self.previews.stop()
@@ -201,7 +206,9 @@ class Service:
             media = self.lists.video(export.video_id).media
         except HTTPException as error:
             raise VideoError("The video was erased before it was exported.") from error
-        return self.export_jobs.request_for(export, media)
+        self.data_protection.check_export([export.video_id])  # it may have been withdrawn while the job waited
+        project = self.projects.project_of("video_id", export.video_id)
+        return self.export_jobs.request_for(export, media, project=project)
 
     def video_of(self, job_id: str) -> str | None:
         """The video of a job; None if it was erased."""
@@ -390,9 +397,11 @@ class Service:
 
         Raises:
             HTTPException: 404 if there is no such video, 409 if it cannot be exported, 507 if the disk is too full.
+            ConsentMissing: if consent was withdrawn, or is required and not recorded.
             ModelMissing: if something is to be blurred, and no model on this machine finds it.
         """
         state = self.lists.video(video_id)
+        self.data_protection.check_export([video_id])
         size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
         self._check_room(size)
         return self.job(self.export_jobs.start(state, options).job_id)
@@ -424,6 +433,7 @@ class Service:
 
         Raises:
             HTTPException: 404 if there is no such video, 409 if it is not the service's to move.
+            ConsentMissing: if it may not be exported.
         """
         with self.uploads.lock():
             upload = self.uploads.get(video_id)
@@ -437,6 +447,7 @@ class Service:
                 )
             if upload.project == project:
                 return
+            self.data_protection.check_export([video_id])  # what was withdrawn here would count no more there
             if self.uploads.find(upload.sha256, project) is not None:
                 message = "The project has this video already."
                 raise http_problem(409, message, code="IN-PROJECT", found=project, fix="erase one of them")
@@ -631,6 +642,8 @@ class Service:
             self.uploads.erase(video_id)
             if stored or video_id in self.lists.stored_ids():
                 erase_video(self.config.store_dir, video_id)
+            else:
+                forget_consent_of_video(self.config.store_dir, video_id)
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
                 self.resumable.forget_job(upload.job_id)
