@@ -29,6 +29,7 @@ TAGS = (
     "jobs",
     "measures",
     "operation",
+    "projects",
     "questions",
     "uploads",
     "videos",

@@ -130,7 +130,7 @@ def test_a_disk_without_room_for_all_that_is_announced_is_said_before(
     client, behind = service
     needed = int(behind.config.limits.min_free_disk_mb * 1e6)
     taken = behind.resumable.bytes_to_come()
-    monkeypatch.setattr(behind.uploads, "free_bytes", lambda: needed + taken + 1500)
+    monkeypatch.setattr(behind.room, "free_bytes", lambda: needed + taken + 1500)
     place = begin(client, 1000, filename="a.mp4")
     answer = client.post("/v1/uploads", headers={**TUS, "Upload-Length": "1000"})
     assert (answer.status_code, answer.json()["code"]) == (507, "DISK-FULL")

@@ -272,7 +272,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "consent": CommandEntry(
         "visionllm_interaction.cli.review.consent_and_retention",
         "consent",
-        "Consent for children, sessions and videos; exports stop where it was withdrawn.",
+        "Consent for children, sessions and videos: exports stop where it was withdrawn, or is required and missing.",
     ),
     "retention": CommandEntry(
         "visionllm_interaction.cli.review.consent_and_retention",

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.data_protection.register import ConsentSubject, ProjectRules
 
 consent = typer.Typer(
-    help="Consent for children, sessions and videos: exports need it where it is required, and stop once it is "
-    "withdrawn.",
+    help="Consent for children, sessions and videos: exports stop where it was withdrawn, or is required and missing.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
