@@ -41,7 +41,13 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
         (
             method.upper(),
             path.format(
-                video_id="x", job_id="x", upload_id="x", correction_id=1, measure="visible_duration", name="x.eaf"
+                video_id="x",
+                job_id="x",
+                upload_id="x",
+                project_id="x",
+                correction_id=1,
+                measure="visible_duration",
+                name="x.eaf",
             )
             + ("?seconds=0" if path.endswith("/events") else ""),
         )

@@ -31,6 +31,8 @@ from visionllm_interaction.errors import ConsentMissing, InputDataError, Service
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 20
+"""Most invalid fields that an answer lists: a list of thousands may have as many."""
 
 
 class FieldProblem(BaseModel):
@@ -171,8 +173,11 @@ def _allowed_methods(request: Request, of_route: str) -> str:
 
 async def _from_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors()]
-    members = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
+    found = error.errors()
+    errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in found[:MOST_ERRORS]]
+    members: dict[str, Any] = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
+    if len(found) > MOST_ERRORS:
+        members["found"] = f"{len(found)} errors; the first {MOST_ERRORS} are listed"
     return _respond(request, 422, members)
 
 
