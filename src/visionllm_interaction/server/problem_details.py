@@ -175,7 +175,11 @@ async def _from_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in found[:MOST_ERRORS]]
-    members: dict[str, Any] = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
+    members: dict[str, Any] = {
+        "code": "VALIDATION",
+        "detail": "The request does not match the interface.",
+        "errors": errors,
+    }
     if len(found) > MOST_ERRORS:
         members["found"] = f"{len(found)} errors; the first {MOST_ERRORS} are listed"
     return _respond(request, 422, members)
