@@ -235,7 +235,7 @@ def test_a_video_whose_last_byte_came_just_before_the_end_is_accepted_at_the_sta
     content = tiny_video.read_bytes()
     upload = behind.resumable.create(name="a.mp4", length=len(content), options=JobOptions(), project="default")
     (behind.config.resumable_dir / upload.upload_id / "data").write_bytes(content)
-    behind._complete_uploads()
+    behind.intake.complete_what_has_arrived()
     told = client.get(f"/v1/uploads/{upload.upload_id}").json()
     assert client.get(f"/v1/jobs/{told['job_id']}").status_code == 200
     erase_all(client)
