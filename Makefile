@@ -83,7 +83,8 @@ test-slow: $(VENV)/.ready-dev ## Tests of more than a few seconds (tracking and 
 test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the service
 	$(BIN)/pytest -m crash
 test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours; parts: DRILL='-k sqlite')
-	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py $(DRILL)
+	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} VISIONLLM_DRILL_RESULTS=$${VISIONLLM_DRILL_RESULTS:-benchmarks/results/kill_drill.json} \
+	  $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py $(DRILL)
 test-api-fuzz: $(VENV)/.ready-api-fuzz ## schemathesis, 300 examples per operation of the interface (about an hour; parts: FUZZ='-k videos')
 	VISIONLLM_SCHEMATHESIS=$(VENV)/api-fuzz/bin/schemathesis VISIONLLM_FUZZ_EXAMPLES=$${VISIONLLM_FUZZ_EXAMPLES:-300} \
 	  $(BIN)/pytest -m slow -s tests/server/test_api_fuzz.py $(FUZZ)
@@ -112,6 +113,8 @@ bench-video: $(VENV)/.ready-dev ## Tracking, blur, overlap, memory over two hour
 	$(BIN)/python benchmarks/video.py memory
 bench-validity: $(VENV)/.ready-dev ## Coverage of intervals, widths, the audit planner, permutation tests (some minutes)
 	$(BIN)/python benchmarks/validity.py
+bench-service: $(VENV)/.ready-dev ## The service under load beside the bare detector, DETECTOR=FILE (about ten minutes)
+	$(BIN)/python benchmarks/service_load.py --detector $(DETECTOR)
 bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
 	$(BIN)/python benchmarks/gpu.py
 
@@ -181,4 +184,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

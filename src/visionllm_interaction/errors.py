@@ -17,6 +17,7 @@
     │   ├── ImageError                           an image cannot be decoded
     │   ├── VideoError                           a video cannot be decoded
     │   ├── ProofFailed                          something in a copy is not hidden; the copy was deleted
+    │   ├── ConsentMissing                       consent was withdrawn, or is required and not recorded: no export
     │   ├── CheckpointError                      a checkpoint is unreadable or belongs to another model
     │   ├── PromotionRefused                     a version of the registry does not pass the gate to the service
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
@@ -201,6 +202,12 @@ class ProofFailed(InputDataError):
     """Something that was to be hidden in a copy of a video is not hidden; the copy was deleted."""
 
     code = "PROOF-FAILED"
+
+
+class ConsentMissing(InputDataError):
+    """Nothing of a video may be exported: consent was withdrawn, or is required and not recorded."""
+
+    code = "CONSENT"
 
 
 class CheckpointError(InputDataError):

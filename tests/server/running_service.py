@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,14 @@ class RunningService:
         assert self.process is not None
         begin = time.monotonic()
         end = begin + START_S
-        while time.monotonic() < end:
-            assert self.process.poll() is None, self.log
-            try:
-                if httpx.get(f"{self.url}/v1/{state}", timeout=10).status_code == 200:
-                    self.start_s = time.monotonic() - begin
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
+        with httpx.Client(timeout=10) as client:  # one: each reads the certificates of the machine anew
+            while time.monotonic() < end:
+                assert self.process.poll() is None, self.log
+                with suppress(httpx.TransportError):
+                    if client.get(f"{self.url}/v1/{state}").status_code == 200:
+                        self.start_s = time.monotonic() - begin
+                        return
+                time.sleep(0.2)
         raise AssertionError(f"no {state} after {START_S} s\n{self.log}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

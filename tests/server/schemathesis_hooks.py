@@ -48,7 +48,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     if not path_parameters or method == "DELETE" or zlib.crc32(repr(sorted(path_parameters.items())).encode()) % 2:
         return path_parameters
     job = "FUZZ_EXPORT" if "/exports/" in context.operation.path else "FUZZ_JOB"
-    known = {"video_id": os.environ.get("FUZZ_VIDEO"), "job_id": os.environ.get(job)}
+    known = {"project_id": "default", "video_id": os.environ.get("FUZZ_VIDEO"), "job_id": os.environ.get(job)}
     return {name: known.get(name) or value for name, value in path_parameters.items()}
 
 

@@ -78,7 +78,7 @@ def test_refusals(http: TestClient, change: dict[str, Any], status: int) -> None
 
 def test_what_is_not_there(http: TestClient) -> None:
     assert http.get("/v1/videos/nothing/corrections").status_code == 404
-    assert http.delete("/v1/videos/a/corrections/5").status_code == 400
+    assert http.delete("/v1/videos/a/corrections/5").status_code == 404
     assert http.post("/v1/videos/a/corrections", json=CHANGE, params={"whom": "K"}).status_code == 422
 
 
@@ -99,3 +99,11 @@ def test_client_corrects(http: TestClient) -> None:
         client.correct("a", exchange, if_revision=made.revision)
         undone = client.undo_correction("a", 1)
         assert [one.state for one in undone.corrections] == ["undone", "applied", "applied"]
+
+
+def test_ten_thousand_wrong_boxes_are_not_ten_thousand_messages(http: TestClient) -> None:
+    wrong = {"kind": "box", "action": "set", "category": "ball", "boxes": [{"box_xyxy": ["x"] * 4}] * 10_000}
+    refused = http.post("/v1/videos/a/corrections", json=wrong)
+    assert (refused.status_code, len(refused.json()["errors"])) == (422, 20)
+    assert refused.json()["found"].endswith(" errors; the first 20 are listed")
+    assert len(refused.content) < 5000

@@ -20,6 +20,7 @@ from visionllm_interaction.server.config import ServeConfig, ServeLimits
 from visionllm_interaction.server.http.client_timeouts import DrainingServer, patient_protocol
 
 STALL_S = 0.6
+DRAIN_S = 1
 HEAD = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nkey="
 
 
@@ -28,7 +29,13 @@ def server(tmp_path: Path) -> Iterator[DrainingServer]:
     config = ServeConfig(data_dir=tmp_path, page=False, insecure=True, limits=ServeLimits(stall_s=STALL_S))
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
     settings = uvicorn.Config(
-        app, port=free_port(), lifespan="off", ws="none", log_level="error", http=patient_protocol(STALL_S)
+        app,
+        port=free_port(),
+        lifespan="off",
+        ws="none",
+        log_level="error",
+        http=patient_protocol(STALL_S),
+        timeout_graceful_shutdown=DRAIN_S,
     )
     server = DrainingServer(settings, app.state.stopping)
     thread = threading.Thread(target=server.run)
@@ -94,3 +101,25 @@ def test_an_upload_in_progress_is_told_that_the_service_stops(server: DrainingSe
         server.should_exit = True
         status, problem = answer_of(connection)
     assert (status, problem["code"]) == (503, "STOPPING")
+
+
+@pytest.mark.parametrize(("takes_s", "expected"), [(0.4, 200), (DRAIN_S + 3.0, 503)])
+def test_what_is_being_answered_is_waited_for_and_then_told_to_come_again(
+    server: DrainingServer, monkeypatch: pytest.MonkeyPatch, takes_s: float, expected: int
+) -> None:
+    """Neither dropped nor answered 500, however long it takes."""
+    asked = threading.Event()
+
+    def slow(*_: object) -> list[object]:
+        asked.set()
+        time.sleep(takes_s)
+        return []
+
+    app = server.config.app
+    monkeypatch.setattr(app.state.service.data_protection, "states", slow)  # type: ignore[union-attr]
+    with send(server, b"GET /v1/projects HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as connection:
+        assert asked.wait(10)
+        server.should_exit = True
+        status, problem = answer_of(connection)
+    assert status == expected
+    assert expected == 200 or problem["code"] == "STOPPING"

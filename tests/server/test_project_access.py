@@ -41,6 +41,9 @@ NEEDED: dict[tuple[str, str], Role] = {
     ("DELETE", "/v1/videos/{video_id}/exports/{job_id}"): "analyst",
     ("GET", "/v1/audit"): "admin",
     ("POST", "/v1/detectors/{model}/activation"): "admin",
+    ("PUT", "/v1/projects/{project_id}"): "admin",
+    ("PUT", "/v1/projects/{project_id}/consents"): "analyst",
+    ("POST", "/v1/projects/{project_id}/erase-due"): "admin",
 }
 """What needs more than a viewer, written down once more: a route that is opened by mistake shows here."""
 OPEN = {"/v1/healthz", "/v1/readyz"}
@@ -54,6 +57,7 @@ class Things:
     video_id: str
     job_id: str
     upload_id: str
+    project_id: str
 
 
 @dataclass
@@ -87,7 +91,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
             upload = uploads.publish(received, name="visit.mp4", facts=FACTS, options=JobOptions(), project=project)
         make_video(config.store_dir, {category: [(0, 5)]}, upload.video_id)
         unfinished = resumable.create(name="more.mp4", length=10, options=JobOptions(), project=project)
-        things[project] = Things(upload.video_id, upload.job_id, unfinished.upload_id)
+        things[project] = Things(upload.video_id, upload.job_id, unfinished.upload_id, project)
     make_video(config.store_dir, {"dog": [(0, 5)]}, "by-hand")
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
     with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
@@ -106,7 +110,7 @@ def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, s
     sent = {**headers, "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Offset": "0"}
     if method == "PATCH" and "upload_id" in path:
         sent["Content-Type"] = "application/offset+octet-stream"
-    documents: dict[str, dict[str, str]] = {
+    documents: dict[str, dict[str, object]] = {
         "/v1/ask": {"question": "How long is the child visible?"},
         "/v1/videos/register": {"path": "/nowhere"},
         "/v1/videos/{video_id}": {"child": "C1"},
@@ -114,6 +118,9 @@ def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, s
         "/v1/videos/{video_id}/corrections": {},
         "/v1/videos/{video_id}/exports": {"format": "blurred"},
         "/v1/detectors/{model}/activation": {},
+        "/v1/projects/{project_id}": {"erase_when_due": False},
+        "/v1/projects/{project_id}/consents": {"about": "child", "name": "C1", "state": "given"},
+        "/v1/projects/{project_id}/erase-due": {"video_ids": ["not-due"]},
     }
     body = json.dumps(documents[path]) if path in documents else "x"
     kind = {"Content-Type": "application/json"} if path in documents else {}
@@ -165,6 +172,7 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
             "/v1/detectors",
         )
     ]
+    asked.append(room.client.get("/v1/projects", headers=headers))
     asked.append(room.client.get("/v1/measures/visible_duration/csv", headers=headers))
     for question in (
         "How long is the book visible?",

@@ -130,7 +130,7 @@ def test_a_disk_without_room_for_all_that_is_announced_is_said_before(
     client, behind = service
     needed = int(behind.config.limits.min_free_disk_mb * 1e6)
     taken = behind.resumable.bytes_to_come()
-    monkeypatch.setattr(behind.uploads, "free_bytes", lambda: needed + taken + 1500)
+    monkeypatch.setattr(behind.room, "free_bytes", lambda: needed + taken + 1500)
     place = begin(client, 1000, filename="a.mp4")
     answer = client.post("/v1/uploads", headers={**TUS, "Upload-Length": "1000"})
     assert (answer.status_code, answer.json()["code"]) == (507, "DISK-FULL")
@@ -235,7 +235,7 @@ def test_a_video_whose_last_byte_came_just_before_the_end_is_accepted_at_the_sta
     content = tiny_video.read_bytes()
     upload = behind.resumable.create(name="a.mp4", length=len(content), options=JobOptions(), project="default")
     (behind.config.resumable_dir / upload.upload_id / "data").write_bytes(content)
-    behind._complete_uploads()
+    behind.intake.complete_what_has_arrived()
     told = client.get(f"/v1/uploads/{upload.upload_id}").json()
     assert client.get(f"/v1/jobs/{told['job_id']}").status_code == 200
     erase_all(client)

@@ -46,6 +46,7 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
                 video_id="x",
                 job_id="x",
                 upload_id="x",
+                project_id="x",
                 correction_id=1,
                 measure="visible_duration",
                 name="x.eaf",

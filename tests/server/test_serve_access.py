@@ -155,7 +155,7 @@ def test_an_upload_that_would_fill_the_disk_is_refused_before_it_is_sent(
     stopped: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopped.detector, "check_usable", lambda: None)
-    monkeypatch.setattr(stopped.uploads, "free_bytes", lambda: 1_000_000_000)
+    monkeypatch.setattr(stopped.room, "free_bytes", lambda: 1_000_000_000)
     stopped.check_capacity(400_000_000)
     with pytest.raises(HTTPException) as refused:
         stopped.check_capacity(600_000_000)
@@ -164,5 +164,5 @@ def test_an_upload_that_would_fill_the_disk_is_refused_before_it_is_sent(
 
 
 def test_a_service_whose_disk_is_full_is_not_ready(stopped: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopped, "free_bytes", lambda: 0)
+    monkeypatch.setattr(stopped.room, "free_bytes", lambda: 0)
     assert part_states(stopped)["disk"] == "nearly full"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coded_videos import code, make_video
 
-from visionllm_interaction.server.results.code_lanes import code_lanes
+from visionllm_interaction.server.results.timelines.code_lanes import code_lanes
 from visionllm_interaction.server.results.video_results import timeline_json
 from visionllm_interaction.server.schemas import VideoTimeline
 from visionllm_interaction.store.reader import open_store

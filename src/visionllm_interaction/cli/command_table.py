@@ -306,6 +306,16 @@ COMMANDS: dict[str, CommandEntry] = {
         "corrections",
         "Boxes, categories, roles, identities, bouts and events as people have corrected them.",
     ),
+    "consent": CommandEntry(
+        "visionllm_interaction.cli.review.consent_and_retention",
+        "consent",
+        "Consent for children, sessions and videos: exports stop where it was withdrawn, or is required and missing.",
+    ),
+    "retention": CommandEntry(
+        "visionllm_interaction.cli.review.consent_and_retention",
+        "retention",
+        "How long the videos of a store are kept, and erasing those that are due.",
+    ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
     "roles": CommandEntry(
         "validity",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -25,10 +26,13 @@ def serve(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Start the HTTP service and its web page; stop it with Ctrl-C."""
+    gc.disable()  # importing makes many objects and no garbage: a tenth of the start would go into looking for some
     from visionllm_interaction.config import load
     from visionllm_interaction.server.run import serve as start_service
 
     settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
+    gc.freeze()
+    gc.enable()
     start_service(
         settings.serve,
         analysis=settings.analysis,

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from visionllm_interaction.client.clients import AsyncClient, Client
 from visionllm_interaction.client.models import (
+    RemoteConsent,
+    RemoteConsents,
     RemoteCorrections,
     RemoteDetection,
     RemoteDetections,
     RemoteEvent,
     RemoteJob,
     RemoteMeasures,
+    RemoteProject,
     RemoteRefusal,
     RemoteRegistration,
     RemoteRelation,
@@ -30,12 +33,15 @@ from visionllm_interaction.client.problems import ServiceProblem
 __all__ = [
     "AsyncClient",
     "Client",
+    "RemoteConsent",
+    "RemoteConsents",
     "RemoteCorrections",
     "RemoteDetection",
     "RemoteDetections",
     "RemoteEvent",
     "RemoteJob",
     "RemoteMeasures",
+    "RemoteProject",
     "RemoteRefusal",
     "RemoteRegistration",
     "RemoteRelation",

@@ -11,10 +11,12 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from visionllm_interaction.client.models import (
+    RemoteConsents,
     RemoteCorrections,
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
+    RemoteProject,
     RemoteRegistration,
     RemoteTimeline,
     RemoteVideo,
@@ -74,6 +76,18 @@ class _QuestionList(BaseModel):
     questions: list[str]
 
 
+class _ProjectList(BaseModel):
+    projects: list[RemoteProject]
+
+
+class _DueList(BaseModel):
+    video_ids: list[str]
+
+
+class _Erased(BaseModel):
+    erased: list[str]
+
+
 def _part(text: str) -> str:
     return quote(text, safe="")
 
@@ -111,6 +125,42 @@ def register(path: str, options: dict[str, Any], project: str | None) -> ApiCall
     """Analyse videos of the service's machine where they lie."""
     body = {"path": path, "project": project, **options}
     return ApiCall("POST", "/videos/register", _model(RemoteRegistration), body=body)
+
+
+def projects() -> ApiCall[list[RemoteProject]]:
+    """The projects."""
+    return ApiCall("GET", "/projects", lambda body: _ProjectList.model_validate_json(body).projects)
+
+
+def set_project(project: str, rules: dict[str, Any]) -> ApiCall[RemoteProject]:
+    """Set rules of a project."""
+    return ApiCall("PUT", f"/projects/{_part(project)}", _model(RemoteProject), body=rules)
+
+
+def consents(project: str) -> ApiCall[RemoteConsents]:
+    """Who consented in a project."""
+    return ApiCall("GET", f"/projects/{_part(project)}/consents", _model(RemoteConsents))
+
+
+def record_consent(project: str, about: str, name: str, state: str, note: str) -> ApiCall[RemoteConsents]:
+    """Record consent in a project."""
+    body = {"about": about, "name": name, "state": state, "note": note}
+    return ApiCall("PUT", f"/projects/{_part(project)}/consents", _model(RemoteConsents), body=body)
+
+
+def due(project: str) -> ApiCall[list[str]]:
+    """What should have been erased of a project."""
+    return ApiCall("GET", f"/projects/{_part(project)}/due", lambda body: _DueList.model_validate_json(body).video_ids)
+
+
+def erase_due(project: str, video_ids: Sequence[str]) -> ApiCall[list[str]]:
+    """Erase videos that are due."""
+    return ApiCall(
+        "POST",
+        f"/projects/{_part(project)}/erase-due",
+        lambda body: _Erased.model_validate_json(body).erased,
+        body={"video_ids": list(video_ids)},
+    )
 
 
 def change_video(video_id: str, changes: dict[str, Any]) -> ApiCall[RemoteVideo]:

@@ -16,10 +16,12 @@ from visionllm_interaction.client import calls
 from visionllm_interaction.client.calls import ApiCall
 from visionllm_interaction.client.export_files import RemoteFile, exported_files
 from visionllm_interaction.client.models import (
+    RemoteConsents,
     RemoteCorrections,
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
+    RemoteProject,
     RemoteRegistration,
     RemoteTimeline,
     RemoteVideo,
@@ -129,6 +131,52 @@ class Client:
     def change_video(self, video_id: str, changes: dict[str, Any]) -> RemoteVideo:
         """Change ``project``, ``child``, ``age_months``, ``group``, ``camera``, ``light`` or ``recorded_on``."""
         return self._send(calls.change_video(video_id, changes))
+
+    def projects(self) -> list[RemoteProject]:
+        """The projects that the key sees: their rules, and how many videos are due or without consent."""
+        return self._send(calls.projects())
+
+    def set_project(self, project: str, rules: dict[str, Any]) -> RemoteProject:
+        """Set ``consent_required``, ``retain_until`` (a day as text) or ``erase_when_due`` of a project."""
+        return self._send(calls.set_project(project, rules))
+
+    def consents(self, project: str) -> RemoteConsents:
+        """The consent for each video of a project, and what was recorded by whom and when."""
+        return self._send(calls.consents(project))
+
+    def record_consent(
+        self,
+        project: str,
+        about: Literal["child", "session", "video"],
+        name: str,
+        state: Literal["given", "withdrawn", "not recorded"],
+        *,
+        note: str = "",
+    ) -> RemoteConsents:
+        """Record consent in a project, or that it was withdrawn.
+
+        Args:
+            project: the project.
+            about: all videos of a child, those of a session, or one video.
+            name: the child's id, the session's name, or the video's id.
+            state: ``not recorded`` takes back what was recorded by mistake.
+            note: for example where the signed form is kept.
+
+        Returns:
+            The consent for each video of the project, and all records.
+
+        Raises:
+            ServiceProblem: if the project has no such video, or the key may not.
+        """
+        return self._send(calls.record_consent(project, about, name, state, note))
+
+    def due(self, project: str) -> list[str]:
+        """Ids of the videos of a project that should have been erased."""
+        return self._send(calls.due(project))
+
+    def erase_due(self, project: str, video_ids: Sequence[str]) -> list[str]:
+        """Erase videos of a project, all of which have to be due; returns their ids."""
+        return self._send(calls.erase_due(project, video_ids))
 
     def analyse(
         self,
@@ -492,6 +540,52 @@ class AsyncClient:
     async def change_video(self, video_id: str, changes: dict[str, Any]) -> RemoteVideo:
         """Change ``project``, ``child``, ``age_months``, ``group``, ``camera``, ``light`` or ``recorded_on``."""
         return await self._send(calls.change_video(video_id, changes))
+
+    async def projects(self) -> list[RemoteProject]:
+        """The projects that the key sees: their rules, and how many videos are due or without consent."""
+        return await self._send(calls.projects())
+
+    async def set_project(self, project: str, rules: dict[str, Any]) -> RemoteProject:
+        """Set ``consent_required``, ``retain_until`` (a day as text) or ``erase_when_due`` of a project."""
+        return await self._send(calls.set_project(project, rules))
+
+    async def consents(self, project: str) -> RemoteConsents:
+        """The consent for each video of a project, and what was recorded by whom and when."""
+        return await self._send(calls.consents(project))
+
+    async def record_consent(
+        self,
+        project: str,
+        about: Literal["child", "session", "video"],
+        name: str,
+        state: Literal["given", "withdrawn", "not recorded"],
+        *,
+        note: str = "",
+    ) -> RemoteConsents:
+        """Record consent in a project, or that it was withdrawn.
+
+        Args:
+            project: the project.
+            about: all videos of a child, those of a session, or one video.
+            name: the child's id, the session's name, or the video's id.
+            state: ``not recorded`` takes back what was recorded by mistake.
+            note: for example where the signed form is kept.
+
+        Returns:
+            The consent for each video of the project, and all records.
+
+        Raises:
+            ServiceProblem: if the project has no such video, or the key may not.
+        """
+        return await self._send(calls.record_consent(project, about, name, state, note))
+
+    async def due(self, project: str) -> list[str]:
+        """Ids of the videos of a project that should have been erased."""
+        return await self._send(calls.due(project))
+
+    async def erase_due(self, project: str, video_ids: Sequence[str]) -> list[str]:
+        """Erase videos of a project, all of which have to be due; returns their ids."""
+        return await self._send(calls.erase_due(project, video_ids))
 
     async def analyse(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +36,40 @@ class RemoteJob(_Remote):
     def has_ended(self) -> bool:
         """Whether it is done, failed or cancelled."""
         return self.status not in ("queued", "running")
+
+
+class RemoteProject(_Remote):
+    """A project of the service: its rules, and how many of its videos are due or without consent."""
+
+    project: str
+    consent_required: bool
+    retain_until: date | None = None
+    """The last day on which its videos may be kept."""
+    erase_when_due: bool = False
+    videos: int
+    due: int
+    """Number of videos that should have been erased."""
+    consents: dict[str, int]
+    """Number of videos by the state of their consent: `given`, `withdrawn`, `not recorded`."""
+
+
+class RemoteConsent(_Remote):
+    """The consent for one video."""
+
+    video_id: str
+    state: Literal["given", "withdrawn", "not recorded"]
+    child: str | None = None
+    sessions: list[str] = []
+    required: bool
+    may_be_exported: bool
+
+
+class RemoteConsents(_Remote):
+    """Who consented in a project."""
+
+    videos: list[RemoteConsent]
+    records: list[dict[str, Any]]
+    """`about`, `name`, `state`, `who`, `at` and `note` of each record, oldest first."""
 
 
 class RemoteVideo(_Remote):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from visionllm_interaction.interop.speech.rttm import read_rttm
 from visionllm_interaction.interop.speech.subtitles import read_subtitles
 from visionllm_interaction.interop.speech.whisper import read_whisper
 from visionllm_interaction.interop.tiers import Timeline
+from visionllm_interaction.store.data_protection.consent import check_consent
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
 from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
@@ -186,6 +187,7 @@ def export(
     sessions: SessionChoice | None = None,
     values: ValuesUsed = "corrected",
     media: MediaAs = "paths",
+    project: str | None = None,
 ) -> ExportResult:
     """Export each video (or session) for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
 
@@ -200,6 +202,7 @@ def export(
         values: of videos that people have corrected, the corrected values, or those as detected.
         media: whether coding programs are told the paths of the videos, or only the names of their files: right for
             somebody who opens the export on another machine.
+        project: the project whose records of consent count; None: those of all projects.
 
     Returns:
         The files written.
@@ -208,6 +211,7 @@ def export(
         UsageError: for an unknown format, images with another format than COCO, or sessions with one that needs the
             images of a video.
         PluginError: if the format is a plug-in's that cannot be used.
+        ConsentMissing: if consent for a video was withdrawn, or is required and not recorded. Nothing is written then.
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the source video and it is gone or has changed.
     """
@@ -221,6 +225,7 @@ def export(
     with open_store(store, values=values) as base:
         opened = opened_as(base, sessions)
         chosen = [video_id] if video_id else opened.video_ids()
+        check_consent(store, _videos_of(opened, chosen), project=project)
         for id_ in chosen:
             opened.video(id_)
             path = out / f"{id_}{ending}"
@@ -232,6 +237,14 @@ def export(
             files.append(ExportedFile(id_, path, path.stat().st_size))
         used = opened.values_of(chosen)
     return ExportResult(Path(store), format_, tuple(files), used)
+
+
+def _videos_of(opened: Store, ids: Sequence[str]) -> list[str]:
+    """The videos that ids stand for: themselves, or those of a session."""
+    sessions = getattr(opened, "sessions", {})
+    return [
+        one for id_ in ids for one in ([part.video_id for part in sessions[id_].chapters] if id_ in sessions else [id_])
+    ]
 
 
 def export_corrected(
@@ -250,7 +263,7 @@ def export_corrected(
         The files written; none where nothing is corrected.
 
     Raises:
-        UsageError, StoreError, VideoError: as for :func:`export`.
+        UsageError, ConsentMissing, StoreError, VideoError: as for :func:`export`.
     """
     if images and format != "coco":
         raise UsageError("Images belong to COCO.", expected="--format coco", found=format)
@@ -258,6 +271,7 @@ def export_corrected(
     with open_store(store) as corrected, open_store(store, values="detected") as detected:
         asked = corrected.video_ids() if video_id is None else [video_id]
         chosen = [one for one in asked if corrected.values_of([one]) == "corrected"]
+        check_consent(store, chosen)
         if format == "coco":
             for one in chosen:
                 path = out / f"{one}{ENDINGS['coco']}"

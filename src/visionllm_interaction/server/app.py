@@ -35,6 +35,7 @@ from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import jobs as routes_jobs
 from visionllm_interaction.server.routes import measures as routes_measures
 from visionllm_interaction.server.routes import patterns as routes_patterns
+from visionllm_interaction.server.routes import projects as routes_projects
 from visionllm_interaction.server.routes import roles as routes_roles
 from visionllm_interaction.server.routes import training_runs as routes_training_runs
 from visionllm_interaction.server.routes import uploads as routes_uploads
@@ -100,6 +101,7 @@ def create_app(
         routes_patterns,
         routes_training_runs,
         routes_detectors,
+        routes_projects,
         routes_account,
         routes_health,
     ):

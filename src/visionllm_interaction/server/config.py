@@ -35,6 +35,10 @@ class ServeLimits(Section):
     stall_s: float = Field(default=30.0, gt=0)
     """Longest time in seconds without a byte of a request that is not complete; then the connection is closed."""
 
+    drain_s: int = Field(default=30, ge=1, le=3600)
+    """Longest time in seconds that requests in progress are waited for when the service is stopped; then they are
+    answered 503 with Retry-After."""
+
     upload_expiry_h: float = Field(default=24.0, gt=0)
     """A resumable upload that got no byte for so many hours is deleted."""
 

@@ -76,7 +76,7 @@ class _ServiceCollector(Collector):
             "visionllm_store_videos", "Videos in the store.", value=len(service.lists.stored_ids())
         )
         free = GaugeMetricFamily(
-            "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
+            "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.room.free_bytes()
         )
         return [ready, detector, jobs, waiting, videos, free]
 

@@ -4,6 +4,7 @@
 error            status
 ===============  ======================================================================================
 UsageError       400
+ConsentMissing   403
 InputDataError   422
 ServiceError     503
 anything else    500, with the request id only; the details are in the log
@@ -26,10 +27,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import compile_path
 
-from visionllm_interaction.errors import InputDataError, ServiceError, UsageError, VisionLLMError
+from visionllm_interaction.errors import ConsentMissing, InputDataError, ServiceError, UsageError, VisionLLMError
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 20
+"""Most invalid fields that an answer lists: a list of thousands may have as many."""
 
 
 class FieldProblem(BaseModel):
@@ -129,6 +132,8 @@ def error_status(error: VisionLLMError) -> int:
     """The HTTP status of an error of this package."""
     if isinstance(error, UsageError):
         return 400
+    if isinstance(error, ConsentMissing):
+        return 403
     if isinstance(error, InputDataError):
         return 422
     return 503 if isinstance(error, ServiceError) else 500
@@ -168,8 +173,15 @@ def _allowed_methods(request: Request, of_route: str) -> str:
 
 async def _from_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors()]
-    members = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
+    found = error.errors()
+    errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in found[:MOST_ERRORS]]
+    members: dict[str, Any] = {
+        "code": "VALIDATION",
+        "detail": "The request does not match the interface.",
+        "errors": errors,
+    }
+    if len(found) > MOST_ERRORS:
+        members["found"] = f"{len(found)} errors; the first {MOST_ERRORS} are listed"
     return _respond(request, 422, members)
 
 

@@ -12,7 +12,7 @@ CLOCK_TOLERANCE_S = 60.0
 
 def part_states(service: Service) -> dict[str, str]:
     """The state of each part; :func:`is_ready` evaluates it."""
-    full = service.free_bytes() < service.config.limits.min_free_disk_mb * 1e6
+    full = service.room.free_bytes() < service.config.limits.min_free_disk_mb * 1e6
     return {
         "detector": {"none": "not configured"}.get(service.detector.state, service.detector.state),
         "store": "writable" if is_writable(service.config.store_dir) else "not writable",

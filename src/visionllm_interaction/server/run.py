@@ -22,7 +22,6 @@ from visionllm_interaction.server.http.client_timeouts import DrainingServer, pa
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 from visionllm_interaction.utils.logs import log
 
-SHUTDOWN_S = 5
 PRIVATE_UMASK, GROUP_UMASK = 0o077, 0o027
 
 
@@ -64,7 +63,7 @@ def serve(
             access_log=False,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_graceful_shutdown=config.limits.drain_s,
         )
         with suppress(KeyboardInterrupt):  # the server has stopped cleanly and passes Ctrl-C on
             DrainingServer(settings, app.state.stopping).run(sockets=[listener])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +13,41 @@ from fastapi import HTTPException
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_videos import with_rate_of
 from visionllm_interaction.detection.promotion.config import PromoteConfig
-from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
+from visionllm_interaction.errors import VideoError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.auth.audit_log import AuditLog
-from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, LOCAL, Principal
+from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.http.event_streams import EventStreams
 from visionllm_interaction.server.http.idempotency_keys import KeptAnswers
-from visionllm_interaction.server.jobs.data_folder import close_to_others, is_writable, lock_data_dir
+from visionllm_interaction.server.jobs.data_folder import close_to_others, lock_data_dir
 from visionllm_interaction.server.jobs.export_jobs import ExportJobs
 from visionllm_interaction.server.jobs.exports import FROM_IMAGES, Export, ExportOptions, Exports, is_export
 from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
-from visionllm_interaction.server.jobs.registered_videos import videos_at
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
-from visionllm_interaction.server.jobs.video_probe import probe_video
+from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
+from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
+from visionllm_interaction.server.jobs.video_intake import VideoIntake
 from visionllm_interaction.server.jobs.worker import AnalysisRequest, ExportRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
-from visionllm_interaction.server.results.kept_timelines import KeptTimelines
+from visionllm_interaction.server.projects.data_protection import ProjectDataProtection
+from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.store_views import DamagedVideos
+from visionllm_interaction.server.results.timelines.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.results.video_lists import VideoLists
-from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.training.activation import Activations, activated
 from visionllm_interaction.server.training.issue_images import RunImages
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
+from visionllm_interaction.store.data_protection.register import forget_consent_of_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.store.video_status_ledger import forget_video
-from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log
-
-MOST_REGISTERED = 50
-"""Most new videos that one request registers: each is read whole, and its first frame decoded."""
-
-
-@dataclass(frozen=True)
-class AcceptedUpload:
-    """An upload, and whether it is new or had been uploaded before."""
-
-    upload: Upload
-    is_new: bool
-
-
-@dataclass(frozen=True)
-class RefusedFile:
-    """A file that was not registered: its name, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What became of the files of a folder; ``left`` is the number of those that were not looked at yet."""
-
-    accepted: list[AcceptedUpload]
-    refused: list[RefusedFile]
-    left: int
 
 
 class Service:
@@ -109,7 +79,16 @@ class Service:
         self.exports = Exports(config.exports_dir, expiry_s=config.limits.export_expiry_h * 3600)
         self.event_streams = EventStreams(config.limits.max_event_streams)
         self.kept_answers = KeptAnswers(config.kept_answers_dir)
+        self.room = RoomToWrite(config, self.resumable)
         self.jobs = JobQueue(config, self)
+        self.intake = VideoIntake(
+            self.uploads,
+            self.resumable,
+            self.jobs,
+            decode=analysis.video.decode,
+            media_dirs=config.media_dirs,
+            check_capacity=self.check_capacity,
+        )
         self.export_jobs = ExportJobs(config, analysis, self.exports, self.jobs)
         self.audit = AuditLog(config.audit_dir, writer=config.executor_id)
         self.stored_videos = StoredVideos(config.store_dir)
@@ -125,6 +104,7 @@ class Service:
             stored=self.stored_videos,
             damaged=self.damaged_videos,
         )
+        self.data_protection = ProjectDataProtection(config, self.projects, self.audit, erase=self.erase)
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
@@ -150,11 +130,15 @@ class Service:
             self.visible.prepare()
             self.detector.start()
             self.jobs.start()
+            self.data_protection.start()
             try:
                 self._resubmit_unknown()
-                threading.Thread(target=self._complete_uploads, name="complete-uploads", daemon=True).start()
+                threading.Thread(
+                    target=self.intake.complete_what_has_arrived, name="complete-uploads", daemon=True
+                ).start()
                 yield
             finally:
+                self.data_protection.stop()
                 self.resumable.stop()
                 self.exports.stop()
                 self.previews.stop()
@@ -211,7 +195,9 @@ class Service:
             media = self.lists.video(export.video_id).media
         except HTTPException as error:
             raise VideoError("The video was erased before it was exported.") from error
-        return self.export_jobs.request_for(export, media)
+        self.data_protection.check_export([export.video_id])  # it may have been withdrawn while the job waited
+        project = self.projects.project_of("video_id", export.video_id)
+        return self.export_jobs.request_for(export, media, project=project)
 
     def video_of(self, job_id: str) -> str | None:
         """The video of a job; None if it was erased."""
@@ -266,94 +252,7 @@ class Service:
             HTTPException: 503 without a usable detector, 507 if the disk is too full.
         """
         self.detector.check_usable()
-        self._check_room(upload_bytes)
-
-    def _check_room(self, more_bytes: int) -> None:
-        """Refuse what would leave too little of the disk, or changes a store that cannot be written."""
-        self._check_writable()
-        free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
-        free -= self.resumable.bytes_to_come()
-        if free - more_bytes < needed:
-            raise http_problem(
-                507,
-                "The disk of the service is too full for this.",
-                code="DISK-FULL",
-                expected=f"{needed / 1e6:.0f} MB free afterwards",
-                found=f"{free / 1e6:.0f} MB free, {more_bytes / 1e6:.0f} MB to write",
-                fix="erase videos that are no longer needed",
-            )
-
-    def accept(
-        self, received: ReceivedVideo, *, name: str, options: JobOptions, project: str = DEFAULT_PROJECT
-    ) -> AcceptedUpload:
-        """Store an upload and queue its job.
-
-        The same bytes with the same options give the existing upload; its job is queued again if it failed.
-
-        Args:
-            received: the received file.
-            name: the file name sent by the client.
-            options: options of the analysis.
-            project: the project of the video.
-
-        Returns:
-            The upload.
-
-        Raises:
-            VideoError: if the file is not a video.
-            HTTPException: 409 if the same bytes were uploaded with other options.
-        """
-        known = self.uploads.find(received.sha256, project)
-        facts = known.facts if known else probe_video(received.path, decode=self.analysis.video.decode)
-        with self.uploads.lock():
-            known = self.uploads.find(received.sha256, project)
-            upload = known or self.uploads.publish(received, name=name, facts=facts, options=options, project=project)
-            if upload.options != options:
-                raise _other_options(upload)
-            if known is not None and self._job_failed(known):
-                upload = self._with_new_job(known)
-            self.jobs.submit(upload.job_id)
-        return AcceptedUpload(upload, is_new=known is None)
-
-    def register(self, path: str, *, options: JobOptions, project: str) -> Registration:
-        """Analyse videos of this machine where they lie; those that are known with the same options keep their jobs.
-
-        Args:
-            path: a file or a folder in one of ``serve.media_dirs``.
-            options: options of the analysis.
-            project: the project of the videos.
-
-        Returns:
-            What became of each file, by name. At most :data:`MOST_REGISTERED` new ones; ask again for the others.
-
-        Raises:
-            UsageError: if there is no such file or folder that may be registered, or it has no video.
-            HTTPException: 503 without a usable detector, 507 if the disk is too full.
-        """
-        self.check_capacity()
-        accepted: list[AcceptedUpload] = []
-        refused: list[RefusedFile] = []
-        waiting = videos_at(path, self.config.media_dirs)
-        while waiting and sum(one.is_new for one in accepted) < MOST_REGISTERED:
-            video = waiting.pop(0)
-            try:
-                accepted.append(self._register(video, options, project))
-            except InputDataError as error:
-                refused.append(RefusedFile(video.name, error.message))
-        return Registration(accepted, refused, left=len(waiting))
-
-    def _register(self, path: Path, options: JobOptions, project: str) -> AcceptedUpload:
-        there = ReceivedVideo(path, sha256_file(path), path.stat().st_size)
-        known = self.uploads.find(there.sha256, project)
-        facts = known.facts if known else probe_video(path, decode=self.analysis.video.decode)
-        with self.uploads.lock():
-            known = self.uploads.find(there.sha256, project)
-            upload = known or self.uploads.register(there, facts=facts, options=options, project=project)
-            if upload.options != options:
-                found = upload.options.model_dump_json()
-                raise VideoError(f"The same video is here as {upload.video_id} with other options: {found}.")
-            self.jobs.submit(upload.job_id)
-        return AcceptedUpload(upload, is_new=known is None)
+        self.room.check_room(upload_bytes)
 
     def analyse_again(self, video_id: str, options: JobOptions) -> JobRecord:
         """Queue another analysis of an uploaded or registered video.
@@ -369,7 +268,7 @@ class Service:
             HTTPException: 404 if there is no such video, 409 if its analysis is not over, or its file is not here.
         """
         self.detector.check_usable()
-        self._check_writable()
+        self.room.check_writable()
         with self.uploads.lock():
             state = self.lists.video(video_id)
             upload = state.upload
@@ -384,7 +283,7 @@ class Service:
             if state.job is not None and state.job.state in ("queued", "running"):
                 message = "The analysis of this video is not over."
                 raise http_problem(409, message, code="IN-WORK", found=f"job {upload.job_id} is {state.job.state}")
-            upload = self._with_new_job(upload, options)
+            upload = self.intake.with_new_job(upload, options)
             self.jobs.submit(upload.job_id)
         return self.job(upload.job_id)
 
@@ -400,11 +299,13 @@ class Service:
 
         Raises:
             HTTPException: 404 if there is no such video, 409 if it cannot be exported, 507 if the disk is too full.
+            ConsentMissing: if consent was withdrawn, or is required and not recorded.
             ModelMissing: if something is to be blurred, and no model on this machine finds it.
         """
         state = self.lists.video(video_id)
+        self.data_protection.check_export([video_id])
         size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
-        self._check_room(size)
+        self.room.check_room(size)
         return self.job(self.export_jobs.start(state, options).job_id)
 
     def export_of(self, video_id: str, job_id: str) -> Export:
@@ -434,6 +335,7 @@ class Service:
 
         Raises:
             HTTPException: 404 if there is no such video, 409 if it is not the service's to move.
+            ConsentMissing: if it may not be exported.
         """
         with self.uploads.lock():
             upload = self.uploads.get(video_id)
@@ -447,6 +349,7 @@ class Service:
                 )
             if upload.project == project:
                 return
+            self.data_protection.check_export([video_id])  # what was withdrawn here would count no more there
             if self.uploads.find(upload.sha256, project) is not None:
                 message = "The project has this video already."
                 raise http_problem(409, message, code="IN-PROJECT", found=project, fix="erase one of them")
@@ -464,56 +367,10 @@ class Service:
             HTTPException: 404 if there is no such video, 409 if it is not analysed.
             UsageError: if a value is impossible.
         """
-        self._check_writable()
+        self.room.check_writable()
         with self.analysed_video(video_id):
             write_covariates(self.config.store_dir, video_id, changes)
         self.visible.forget_answers()
-
-    def complete(self, upload_id: str) -> AcceptedUpload | None:
-        """Accept the video of a resumable upload all of whose bytes are here.
-
-        Args:
-            upload_id: id of the upload.
-
-        Returns:
-            The upload; None if that was done before.
-
-        Raises:
-            VideoError: if the file is not a video; the upload is deleted.
-            HTTPException: 404 if there is no such upload, 409 if the same bytes were uploaded with other options.
-        """
-        resumable = self.resumable.get(upload_id)
-        if resumable is None:
-            raise not_found("upload", upload_id)
-        with self.resumable.completing(resumable):
-            resumable = self.resumable.get(upload_id)
-            if resumable is None:
-                raise not_found("upload", upload_id)
-            if resumable.job_id is not None:
-                return None
-            received = self.resumable.received(resumable)
-            try:
-                accepted = self.accept(
-                    received, name=resumable.name, options=resumable.options, project=resumable.project
-                )
-            except (InputDataError, HTTPException):
-                self.resumable.delete(upload_id)
-                raise
-            self.resumable.finish(resumable, accepted.upload.job_id)
-        return accepted
-
-    def _complete_uploads(self) -> None:
-        """Accept the videos whose last byte came just before the service was killed."""
-        for upload in self.resumable.all():
-            if upload.job_id is None and self.resumable.offset(upload) == upload.length:
-                try:
-                    self.complete(upload.upload_id)
-                except (VisionLLMError, HTTPException) as error:
-                    log.warning("an upload that was complete is no video", error=type(error).__name__)
-
-    def _job_failed(self, upload: Upload) -> bool:
-        job = self.jobs.get([upload.job_id]).get(upload.job_id)
-        return job is not None and job.state in ("failed", "cancelled")
 
     def playable_file(self, video_id: str) -> tuple[VideoState, Path]:
         """The file of a video, to be played.
@@ -556,9 +413,9 @@ class Service:
         self.detector.check_usable()
         with self.uploads.lock():
             upload = self.uploads.get(job.video_id)
-            if upload is None or upload.job_id != job_id or not self._job_failed(upload):
+            if upload is None or upload.job_id != job_id or not self.intake.has_failed(upload):
                 raise _not_failed(job)
-            upload = self._with_new_job(upload)
+            upload = self.intake.with_new_job(upload)
             self.jobs.submit(upload.job_id)
         return self.job(upload.job_id)
 
@@ -588,12 +445,6 @@ class Service:
             raise http_problem(409, message, code="ENDED", found=f"the job is {job.state}")
         self.jobs.cancel(job_id)
         return self.job(job_id)
-
-    def _with_new_job(self, upload: Upload, options: JobOptions | None = None) -> Upload:
-        self.jobs.delete(upload.job_id)
-        renewed = upload.model_copy(update={"job_id": new_job_id(), "options": options or upload.options})
-        self.uploads.replace(renewed)
-        return renewed
 
     def job(self, job_id: str) -> JobRecord:
         """Get one job.
@@ -628,7 +479,7 @@ class Service:
         if upload is None and not stored and not self.uploads.has_folder(video_id):
             raise not_found("video", video_id)
         if stored:
-            self._check_writable(erasing=True)
+            self.room.check_writable(erasing=True)
         with self.uploads.lock():
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
@@ -641,6 +492,8 @@ class Service:
             self.uploads.erase(video_id)
             if stored or video_id in self.lists.stored_ids():
                 erase_video(self.config.store_dir, video_id)
+            else:
+                forget_consent_of_video(self.config.store_dir, video_id)
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
                 self.resumable.forget_job(upload.job_id)
@@ -716,42 +569,7 @@ class Service:
         with self.analysed_video(video_id):
             return self.visible.questions_for(principal).examples(video_id)
 
-    def _check_writable(self, *, erasing: bool = False) -> None:
-        """Refuse what changes the store where it cannot be written: half of it would be done."""
-        if self._store_is_read_only(erasing=erasing):
-            raise http_problem(
-                503,
-                "The store cannot be written.",
-                code="STORE-READ-ONLY",
-                expected="a store that the service may write",
-                fix="make the file system of serve.store writable",
-            )
-
-    def _store_is_read_only(self, *, erasing: bool) -> bool:
-        """Whether the store cannot be written; a full disk is no reason not to erase."""
-        if not erasing:
-            return not is_writable(self.config.store_dir)
-        try:
-            return bool(os.statvfs(self.config.store_dir).f_flag & os.ST_RDONLY)
-        except OSError:
-            return True
-
-    def free_bytes(self) -> int:
-        """Free space in bytes on the disk of the data folder."""
-        return shutil.disk_usage(self.config.data_dir).free
-
 
 def _not_failed(job: JobRecord) -> HTTPException:
     message, found = "Only a job that failed or was cancelled can be tried again.", f"the job is {job.state}"
     return http_problem(409, message, code="NOT-FAILED", found=found)
-
-
-def _other_options(upload: Upload) -> HTTPException:
-    return http_problem(
-        409,
-        "The same video was uploaded with other options.",
-        code="OTHER-OPTIONS",
-        expected=upload.options.model_dump_json(),
-        found=upload.video_id,
-        fix=f"delete /v1/videos/{upload.video_id} first",
-    )

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -19,6 +20,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, cookie_parser
@@ -28,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
+from visionllm_interaction.server.http.client_timeouts import being_stopped
 from visionllm_interaction.server.problem_details import build_problem, problem_response
 from visionllm_interaction.server.state import ServiceContext
 
@@ -98,6 +101,11 @@ class AccessMiddleware:
             await (refused or self._app)(scope, relay.receive, relay.send)
         except ClientDisconnect:
             relay.status = CLIENT_GONE  # nobody is left to answer, and nothing is wrong here
+        except asyncio.CancelledError:
+            if not self._context.stopping.has_begun or relay.has_begun:
+                raise
+            # serve.limits.drain_s is over: without this the server would answer 500, as if something were wrong
+            await _from_exception(scope, being_stopped())(scope, receive, relay.send)
         finally:
             route = _route_label(scope)
             self._metrics.requests.labels(scope["method"], route, relay.status).inc()
@@ -171,6 +179,7 @@ class _MessageRelay:
         self._patient = patient
         self._audit = audit
         self.status = 500
+        self.has_begun = False
         self._request_id: str = scope["state"]["request_id"]
         self._is_asset = scope["path"].startswith(_ASSETS)
         self._receive, self._send = receive, send
@@ -185,7 +194,7 @@ class _MessageRelay:
     async def send(self, message: Message) -> None:
         """Send the next message of the response."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.has_begun = message["status"], True
             await self._audit(self.status)
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers["x-request-id"] = self._request_id
@@ -225,6 +234,15 @@ def _route_label(scope: Scope) -> str:
         return "/ui"
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "other"
+
+
+def _from_exception(scope: Scope, error: HTTPException) -> Response:
+    """The answer to an exception of :func:`http_problem`."""
+    members: dict[str, Any] = dict(error.detail)  # type: ignore[arg-type]
+    problem = build_problem(
+        error.status_code, path=scope["path"], request_id=scope["state"]["request_id"], members=members
+    )
+    return problem_response(problem, error.headers)
 
 
 def _problem(scope: Scope, status: int, code: str, detail: str, **more: str) -> Response:

@@ -19,7 +19,7 @@ from visionllm_interaction.server.auth.roles import ROLES, Principal, Role
 from visionllm_interaction.server.problem_details import http_problem, not_found
 
 NeededRole = Literal["anyone"] | Role
-ID_KINDS = {"video_id": "video", "job_id": "job", "upload_id": "upload"}
+ID_KINDS = {"video_id": "video", "job_id": "job", "upload_id": "upload", "project_id": "project"}
 """Names of parameters that name something of a project."""
 
 

@@ -28,6 +28,11 @@ class Stopping:
         """End the wait of all requests whose bodies are still coming."""
         self._event.set()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the service is being stopped."""
+        return self._event.is_set()
+
     async def wait(self, seconds: float) -> bool:
         """Wait, but not longer than the service runs.
 
@@ -60,7 +65,7 @@ class Stopping:
             done, _ = await asyncio.wait({message, stopped}, timeout=stall_s, return_when=asyncio.FIRST_COMPLETED)
             if message in done:
                 return message.result()
-            raise _being_stopped() if stopped in done else _stalled(stall_s)
+            raise being_stopped() if stopped in done else _stalled(stall_s)
         finally:
             for task in (message, stopped):
                 task.cancel()
@@ -76,7 +81,8 @@ def _stalled(stall_s: float) -> HTTPException:
     )
 
 
-def _being_stopped() -> HTTPException:
+def being_stopped() -> HTTPException:
+    """The answer to a request that the service cannot answer any more, as it is being stopped."""
     return http_problem(
         503,
         "The service is being stopped.",

@@ -71,12 +71,13 @@ class ExportJobs:
             if one.job_id not in known:
                 self._jobs.submit(one.job_id)
 
-    def request_for(self, export: Export, media: Path | None) -> ExportRequest:
+    def request_for(self, export: Export, media: Path | None, *, project: str | None) -> ExportRequest:
         """What the worker of an export is to do.
 
         Args:
             export: the export.
             media: the file of the video; None: it is not here.
+            project: the project of the video.
 
         Returns:
             The request to the worker.
@@ -93,6 +94,7 @@ class ExportJobs:
             files=folder / FILES,
             video=media.absolute() if media is not None else None,
             video_id=export.video_id,
+            project=project,
             store=self._config.store_dir.absolute(),
             options=export.options.model_dump(mode="json"),
             detector=_detector_for(export.options),

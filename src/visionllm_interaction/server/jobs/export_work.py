@@ -55,6 +55,7 @@ def _timeline(request: ExportRequest, options: ExportOptions) -> str:
         video_id=request.video_id,
         values=options.values,
         media="names",
+        project=request.project,
     )
     return written.values
 

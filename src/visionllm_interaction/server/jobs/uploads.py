@@ -265,10 +265,6 @@ class Uploads:
         shutil.rmtree(erased)
         return True
 
-    def free_bytes(self) -> int:
-        """Free space in bytes on the disk of the uploads."""
-        return shutil.disk_usage(self._folder).free
-
 
 def safe_name(name: str) -> str:
     """The file name sent by the client, without folders and control characters, at most 120 characters."""

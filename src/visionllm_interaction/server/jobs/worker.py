@@ -62,6 +62,7 @@ class ExportRequest(BaseModel):
     files: Path
     video: Path | None
     video_id: str
+    project: str | None = None
     store: Path
     options: dict[str, Any]
     detector: Path | None

@@ -13,10 +13,10 @@ from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, Kind, S
 from visionllm_interaction.server.jobs.registered_videos import allowed_path
 from visionllm_interaction.server.jobs.uploads import Upload, Uploads
 from visionllm_interaction.server.problem_details import not_found
+from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.list_pages import Page, page_of
 from visionllm_interaction.server.results.store_views import DamagedVideos
 from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
-from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 

@@ -8,11 +8,11 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.auth.roles import Principal
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.results.conversations import Conversations
+from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.measure_values import MeasureValues
-from visionllm_interaction.server.results.store_questions import StoreQuestions
+from visionllm_interaction.server.results.questions.conversations import Conversations
+from visionllm_interaction.server.results.questions.store_questions import StoreQuestions
 from visionllm_interaction.server.results.store_views import DamagedVideos, StoreViews
-from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.store.layout import list_videos
 
 MOST_MEASURED = 8

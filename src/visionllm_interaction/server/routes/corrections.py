@@ -15,11 +15,12 @@ from visionllm_interaction.server.auth.route_roles import known_principal, requi
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
-from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.store.corrections.changes import AnyChange
 from visionllm_interaction.store.corrections.recording import (
     CorrectionConflict,
+    NoSuchCorrection,
     VideoCorrections,
     add_correction,
     list_corrections,
@@ -144,6 +145,8 @@ def _correcting(request: Request, video_id: str) -> Iterator[StorePath]:
             yield service.config.store_dir
         except CorrectionConflict as conflict:
             raise _conflict(conflict) from conflict
+        except NoSuchCorrection as missing:
+            raise not_found("correction", missing.found or "") from missing
     service.visible.forget_answers()
 
 

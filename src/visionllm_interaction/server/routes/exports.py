@@ -33,11 +33,14 @@ _BYTES: dict[str, dict[str, str]] = {"application/octet-stream": {}, "video/mp4"
     status_code=202,
     summary="Export a video",
     response_model=VideoJob,
-    responses=problems(400, 404, 409, 422, 503, 507),
+    responses=problems(400, 403, 404, 409, 422, 503, 507),
     dependencies=[requires("viewer", audit="export"), IDEMPOTENT],
 )
 def post_export(request: Request, video_id: VideoId, options: ExportOptions) -> Response:
-    """A job; once it is done, its `result.files` name the files to download. They are kept for a week."""
+    """A job; once it is done, its `result.files` name the files to download. They are kept for a week.
+
+    403 where consent was withdrawn, or is required and not recorded.
+    """
     return job_response(VideoJob.of(context_of(request).service.start_export(video_id, options)))
 
 
@@ -46,7 +49,7 @@ def post_export(request: Request, video_id: VideoId, options: ExportOptions) -> 
     summary="A file of an export",
     response_class=FileResponse,
     responses={
-        **problems(400, 404, 416),
+        **problems(400, 403, 404, 416, 422),
         200: {"content": _BYTES},
         206: {"description": "The part that `Range` asks for.", "content": _BYTES},
     },
@@ -55,6 +58,7 @@ def post_export(request: Request, video_id: VideoId, options: ExportOptions) -> 
 def get_export_file(request: Request, video_id: VideoId, job_id: JobId, name: FileName) -> FileResponse:
     """Range requests are supported, so that a download that was cut goes on."""
     service = context_of(request).service
+    service.data_protection.check_export([video_id])
     path = service.exports.file(service.export_of(video_id, job_id), name)
     if path is None:
         raise not_found("file", name)

@@ -78,7 +78,7 @@ def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
     summary="Values of one measure as CSV",
     response_class=Response,
     dependencies=[requires("viewer", audit="export")],
-    responses={**problems(404, 409), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={**problems(403, 404, 409), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 def get_measure_csv(request: Request, wanted: Wanted) -> Response:
     """All columns of the tidy table; texts cannot be run as formulas."""
@@ -91,7 +91,7 @@ def get_measure_csv(request: Request, wanted: Wanted) -> Response:
     response_class=Response,
     dependencies=[requires("viewer", audit="export")],
     responses={
-        **problems(404, 409),
+        **problems(403, 404, 409),
         200: {"content": {PARQUET: {"schema": {"type": "string", "format": "binary"}}}},
     },
 )
@@ -103,9 +103,11 @@ def get_measure_parquet(request: Request, wanted: Wanted) -> Response:
 def _file(request: Request, wanted: Selection, ending: Literal["csv", "parquet"]) -> Response:
     values = context_of(request).service.visible.measures_for(known_principal(request))
     _definition(values, wanted.measure)
+    rows = values.rows(wanted)
+    context_of(request).service.data_protection.check_export(rows.column("video_id").unique().to_pylist())
     write, media_type = {"csv": (to_csv, "text/csv"), "parquet": (to_parquet, PARQUET)}[ending]
     headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.{ending}"'}
-    return Response(write(values.rows(wanted)), media_type=media_type, headers=headers)
+    return Response(write(rows), media_type=media_type, headers=headers)
 
 
 def _definition(values: MeasureValues, measure: str) -> MeasureDefinition:

@@ -194,7 +194,7 @@ async def _append(request: Request, service: Service, upload: ResumableUpload, o
 
 def _complete(request: Request, service: Service, upload: ResumableUpload) -> str | None:
     """Accept the video of a complete upload; gives its id, None if that was done before."""
-    accepted = service.complete(upload.upload_id)
+    accepted = service.intake.complete(upload.upload_id)
     if accepted is None:
         return None
     if accepted.is_new:

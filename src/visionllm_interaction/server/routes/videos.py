@@ -21,6 +21,7 @@ from visionllm_interaction.server.http.idempotency_keys import (
 )
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
+from visionllm_interaction.server.jobs.video_intake import AcceptedUpload
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -39,7 +40,7 @@ from visionllm_interaction.server.schemas import (
     VideoPatch,
     VideoTimeline,
 )
-from visionllm_interaction.server.service import AcceptedUpload, Service
+from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], route_class=IdempotentRoute)
@@ -118,7 +119,7 @@ def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile, pr
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
     if incoming.bytes == 0:
         raise http_problem(422, "The file is empty.", code="VIDEO", found="0 bytes")
-    return service.accept(incoming.received(), name=received.name, options=options, project=project)
+    return service.intake.accept(incoming.received(), name=received.name, options=options, project=project)
 
 
 def project_field(asked: str | None, service: Service, principal: Principal) -> str:
@@ -153,7 +154,7 @@ def register_videos(request: Request, body: RegisterRequest) -> Registered:
     service = context_of(request).service
     project = service.projects.project_for(body.project, known_principal(request))
     options = JobOptions(view=body.view, sample_fps=body.sample_fps)
-    found = service.register(body.path, options=options, project=project)
+    found = service.intake.register(body.path, options=options, project=project)
     return Registered(
         jobs=[VideoJob.of(service.job(one.upload.job_id)) for one in found.accepted],
         refused=[FileRefused(name=one.name, reason=one.reason) for one in found.refused],

@@ -66,6 +66,10 @@ class CorrectionConflict(UsageError):
     code = "CORRECTION-CONFLICT"
 
 
+class NoSuchCorrection(UsageError):
+    """The video has no correction of this number."""
+
+
 @dataclass(frozen=True)
 class ListedCorrection:
     """A correction, and what became of it.
@@ -250,7 +254,8 @@ def undo_correction(
         All corrections of the video.
 
     Raises:
-        UsageError: if there is no such correction, or it is undone already.
+        NoSuchCorrection: if there is no such correction.
+        UsageError: if it is undone already, or there is nothing to undo.
         CorrectionConflict: if the video was corrected since ``if_revision``.
         StoreError: if the store or the video is not there, or a file of it is damaged.
     """
@@ -286,7 +291,8 @@ def _to_undo(log: Sequence[LoggedCorrection], correction_id: int | None, video_i
     if correction_id is not None and correction_id in present and correction_id not in undone:
         return correction_id
     by = undone.get(correction_id) if correction_id is not None else None
-    raise UsageError(
+    kind = UsageError if correction_id is None or correction_id in present else NoSuchCorrection
+    raise kind(
         "There is nothing to undo." if correction_id is None else "This correction cannot be undone.",
         expected=f"one of {', '.join(map(str, open_ones[-10:]))}" if open_ones else "a correction that holds",
         found="none" if correction_id is None else f"{correction_id}" + (f", undone by {by}" if by else ""),

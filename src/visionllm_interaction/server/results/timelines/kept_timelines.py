@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from visionllm_interaction.server.results.code_lanes import session_of_video
 from visionllm_interaction.server.results.store_views import Written, files_written
+from visionllm_interaction.server.results.timelines.code_lanes import session_of_video
 from visionllm_interaction.server.results.video_results import timeline_json
 from visionllm_interaction.store.reader import Store
 

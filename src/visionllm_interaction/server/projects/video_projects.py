@@ -27,16 +27,27 @@ class VideoProjects:
         self._resumable = resumable
         self._exports = exports
 
+    def videos_by_project(self) -> dict[str, set[str]]:
+        """Ids of the videos of each project, uploaded or in the store; without those whose record is damaged."""
+        found: dict[str, set[str]] = {}
+        for video_id in {one.video_id for one in self._uploads.all()} | set(list_videos(self._config.store_dir)):
+            project = self.project_of("video_id", video_id)
+            if project is not None:
+                found.setdefault(project, set()).add(video_id)
+        return found
+
     def project_of(self, kind: str, name: str) -> str | None:
         """The project of a video, a job or a resumable upload.
 
         Args:
-            kind: ``video_id``, ``job_id`` or ``upload_id``.
+            kind: ``video_id``, ``job_id``, ``upload_id``, or ``project_id``: a project itself.
             name: the id.
 
         Returns:
             Its project; None if there is no such thing, or the record that says so is damaged.
         """
+        if kind == "project_id":
+            return name
         if kind == "upload_id":
             return self._resumable.project_of(name)
         if kind == "job_id" and is_export(name):

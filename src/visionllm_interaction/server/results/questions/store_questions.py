@@ -16,8 +16,8 @@ from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_
 from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
 from visionllm_interaction.reasoning.pipeline import checked_question
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.conversations import Conversations
-from visionllm_interaction.server.results.example_questions import example_questions
+from visionllm_interaction.server.results.questions.conversations import Conversations
+from visionllm_interaction.server.results.questions.example_questions import example_questions
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import open_store
 

@@ -1,0 +1,1 @@
+"""Projects: whose videos somebody sees, who consented, and how long videos are kept."""

@@ -1,0 +1,180 @@
+"""Consent and retention over HTTP: rules, records, refused exports, what is due, and erasing it; by the client too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from coded_videos import make_video
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.client import Client, ServiceProblem
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.server.app import create_app
+from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.exports import ExportOptions
+from visionllm_interaction.store.covariates import write_covariates
+from visionllm_interaction.store.data_protection.register import FILE
+from visionllm_interaction.store.layout import list_videos
+
+pytestmark = pytest.mark.timeout(300)
+PROJECT = "default"
+"""The project of videos that the command line put into the store."""
+LONG_AGO = "2020-06-30"
+
+
+@dataclass
+class Lab:
+    """A running service with three videos, two of one child."""
+
+    app: FastAPI
+    http: TestClient
+    config: ServeConfig
+    client: Client
+
+    def export(self, video_id: str) -> Any:
+        return self.http.post(f"/v1/videos/{video_id}/exports", json={"format": "csv"})
+
+    def audited(self) -> list[tuple[str, str]]:
+        return [(row["action"], row["who"]) for row in self.http.get("/v1/audit").json()["rows"]]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    config = ServeConfig(data_dir=tmp_path / "service", page=False)
+    key = create_key(config.keys_path, name="kari", role="admin")
+    for video_id in ("a", "b", "c"):
+        make_video(config.store_dir, {"child": [(0, 5)]}, video_id)
+    for video_id in ("a", "b"):
+        write_covariates(config.store_dir, video_id, {"child": "C01"})
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000", headers={"X-API-Key": key}) as http:
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            url = request.url.raw_path.decode()
+            found = http.request(request.method, url, content=request.content, headers=dict(request.headers))
+            return httpx.Response(found.status_code, content=found.content)
+
+        with Client("http://127.0.0.1:8000", key=key, transport=httpx.MockTransport(answer)) as client:
+            yield Lab(app, http, config, client)
+
+
+def test_withdrawn_consent_stops_every_way_out_and_says_what_to_do(lab: Lab) -> None:
+    done = lab.app.state.service.exports.create("a", ExportOptions(format="csv"))
+    lab.app.state.service.exports.keep_outcome(
+        done, {"status": "done", "result": {"files": [{"name": "a.csv"}]}, "error": None}
+    )
+    files = lab.app.state.service.exports.folder(done) / "files"
+    files.mkdir(exist_ok=True)
+    (files / "a.csv").write_text("begin_s\n")
+    ways_out = [
+        f"/v1/videos/a/exports/{done.job_id}/files/a.csv",
+        "/v1/measures/visible_duration/csv",
+        "/v1/measures/visible_duration/csv?video_id=a",
+        "/v1/measures/visible_duration/parquet",
+    ]
+    assert [lab.http.get(way).status_code for way in ways_out] == [200] * 4
+    lab.client.record_consent(PROJECT, "child", "C01", "withdrawn", note="letter of 3 May")
+    assert [lab.http.get(way).status_code for way in ways_out] == [403] * 4
+    refused = lab.export("b")
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+    problem = refused.json()
+    assert (problem["code"], problem["found"]) == ("CONSENT", "b: withdrawn (child C01)")
+    assert "erase these videos" in problem["fix"]
+    assert lab.http.get("/v1/measures/visible_duration/csv?video_id=c").status_code == 200
+    assert lab.http.get("/v1/measures/visible_duration").status_code == 200, "looking is no export"
+    assert lab.export("c").status_code == 202
+    assert ("consent", "kari") in lab.audited()
+    found = lab.client.consents(PROJECT)
+    assert [(one.video_id, one.state, one.may_be_exported) for one in found.videos] == [
+        ("a", "withdrawn", False),
+        ("b", "withdrawn", False),
+        ("c", "not recorded", True),
+    ]
+    assert [(one["who"], one["note"], one["project"]) for one in found.records] == [
+        ("kari", "letter of 3 May", PROJECT)
+    ]
+
+
+def test_a_job_that_waited_does_not_export_what_was_withdrawn_meanwhile(lab: Lab) -> None:
+    from visionllm_interaction.errors import ConsentMissing
+
+    service = lab.app.state.service
+    export = service.exports.create("a", ExportOptions(format="csv"))
+    assert service.request_for(export.job_id).project == PROJECT
+    lab.client.record_consent(PROJECT, "video", "a", "withdrawn")
+    with pytest.raises(ConsentMissing):
+        service.request_for(export.job_id)
+
+
+def test_a_project_that_requires_consent_exports_nothing_without_it(lab: Lab) -> None:
+    lab.client.set_project(PROJECT, {"consent_required": True})
+    refused = lab.export("a")
+    assert (refused.status_code, refused.json()["code"]) == (403, "CONSENT")
+    assert "record it" in refused.json()["fix"]
+    lab.client.record_consent(PROJECT, "child", "C01", "given")
+    assert (lab.export("a").status_code, lab.export("c").status_code) == (202, 403)
+    [project] = lab.client.projects()
+    assert (project.project, project.videos, project.consents) == (PROJECT, 3, {"given": 2, "not recorded": 1})
+    lab.client.set_project(PROJECT, {"retain_until": "2999-01-01"})
+    assert lab.client.projects()[0].consent_required, "what is left out stays"
+
+
+def test_what_is_due_is_listed_and_erased_only_as_named(lab: Lab) -> None:
+    assert lab.client.due(PROJECT) == []
+    lab.client.set_project(PROJECT, {"retain_until": LONG_AGO})
+    assert lab.client.due(PROJECT) == ["a", "b", "c"]
+    assert lab.client.projects()[0].due == 3
+    assert lab.app.state.service.data_protection.erase_what_is_due() == 0, "not without being switched on"
+    assert list_videos(lab.config.store_dir) == ["a", "b", "c"]
+    with pytest.raises(ServiceProblem) as refused:
+        lab.client.erase_due(PROJECT, ["a", "another"])
+    assert (refused.value.status, list_videos(lab.config.store_dir)) == (409, ["a", "b", "c"])
+    assert lab.client.erase_due(PROJECT, ["a", "b", "a"]) == ["a", "b"]
+    assert list_videos(lab.config.store_dir) == ["c"]
+    assert lab.audited().count(("erase", "kari")) == 2
+    assert lab.http.get("/v1/videos/a").status_code == 404
+
+
+def test_what_is_due_goes_by_itself_once_that_is_switched_on(lab: Lab) -> None:
+    lab.client.set_project(PROJECT, {"retain_until": "2999-01-01", "erase_when_due": True})
+    assert lab.app.state.service.data_protection.erase_what_is_due() == 0
+    lab.client.set_project(PROJECT, {"retain_until": LONG_AGO})
+    assert lab.app.state.service.data_protection.erase_what_is_due() == 3
+    assert list_videos(lab.config.store_dir) == []
+    assert lab.audited().count(("erase", "retention")) == 3
+
+
+def test_a_record_about_an_erased_video_is_erased_with_it(lab: Lab) -> None:
+    lab.client.record_consent(PROJECT, "video", "c", "given", note="form 7")
+    assert b"form 7" in (lab.config.store_dir / FILE).read_bytes()
+    lab.client.erase("c")
+    assert b"form 7" not in (lab.config.store_dir / FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"about": "video", "name": "nothing", "state": "given"}, 404),
+        ({"about": "child", "name": " ", "state": "given"}, 422),
+        ({"about": "child", "name": "C01", "state": "perhaps"}, 422),
+        ({"about": "family", "name": "C01", "state": "given"}, 422),
+    ],
+)
+def test_records_that_mean_nothing_are_refused(lab: Lab, body: dict[str, str], status: int) -> None:
+    assert lab.http.put(f"/v1/projects/{PROJECT}/consents", json=body).status_code == status
+    assert lab.client.consents(PROJECT).records == []
+
+
+def test_a_damaged_register_stops_exports(lab: Lab) -> None:
+    (lab.config.store_dir / FILE).write_text("{")
+    assert lab.export("a").status_code == 422
+    assert lab.http.get("/v1/measures/visible_duration/csv").status_code == 422
+    assert lab.http.delete("/v1/videos/a").status_code == 204
