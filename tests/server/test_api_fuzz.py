@@ -31,6 +31,7 @@ TAGS = (
     "operation",
     "projects",
     "questions",
+    "roles",
     "uploads",
     "videos",
 )

@@ -178,3 +178,12 @@ def test_a_damaged_register_stops_exports(lab: Lab) -> None:
     assert lab.export("a").status_code == 422
     assert lab.http.get("/v1/measures/visible_duration/csv").status_code == 422
     assert lab.http.delete("/v1/videos/a").status_code == 204
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{"consent_required": "true"}, {"erase_when_due": 1}, {"retain_until": 0}, {"retain_until": "2027-06-30T00:00:00"}],
+)
+def test_rules_of_another_type_are_refused(lab: Lab, rules: dict[str, object]) -> None:
+    """A number as a day would be 1970, and everything due."""
+    assert lab.http.put(f"/v1/projects/{PROJECT}", json=rules).status_code == 422

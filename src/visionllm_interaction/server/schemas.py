@@ -478,7 +478,7 @@ class RoleChoices(_Model):
     roles: dict[
         Annotated[str, Field(pattern=r"^[0-9]{1,6}$")],
         Literal["child", "caregiver", "other", "unknown", "estimated"],
-    ] = Field(min_length=1, max_length=1000)
+    ] = Field(min_length=1, max_length=1000, json_schema_extra={"additionalProperties": False})
     """Track id → role; `estimated` takes a reviewed role away."""
 
 

@@ -27,8 +27,16 @@ Status = Annotated[State | None, Query(description="only those in this state")]
 OneKind = Annotated[Kind | None, Query(description="only of this kind")]
 OneVideo = Annotated[str | None, Query(max_length=200, description="only of this video")]
 Seconds = Annotated[float, Query(ge=0, le=3600, allow_inf_nan=False, description="longest time to stream in seconds")]
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string", "enum": ["job", "gone"]}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}, "description": "Server-sent events."}
+    200: {
+        "content": {MEDIA_TYPE: {"schema": _EVENT}},
+        "description": "Server-sent events; the schema is of one of them.",
+    }
 }
 
 

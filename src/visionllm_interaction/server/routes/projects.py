@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
@@ -23,7 +24,18 @@ router = APIRouter(
 ProjectId = Annotated[str, Path(max_length=64, pattern=PROJECT_PATTERN, examples=["dyads"])]
 LOOK = requires("viewer")
 ADMIN = requires("admin", audit="change project")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TEXT = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _written_as_day(value: object) -> object:
+    """Refuse what is not a day as text: a number would count from 1970, so that everything is due."""
+    if value is not None and not (isinstance(value, str) and DAY.fullmatch(value)):
+        raise ValueError("must be a day as text, such as 2027-06-30")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_as_day)]
 
 
 class _Model(BaseModel):
@@ -62,11 +74,11 @@ class RulesChange(_Model):
         json_schema_extra={"example": {"consent_required": True, "retain_until": "2027-06-30"}},
     )
 
-    consent_required: bool = False
+    consent_required: StrictBool = False
     """Refuse exports of videos without a recorded consent."""
-    retain_until: date | None = None
+    retain_until: Day | None = None
     """The last day on which videos may be kept; null: no such day."""
-    erase_when_due: bool = False
+    erase_when_due: StrictBool = False
     """Let the service erase what is due by itself, within an hour."""
 
 
