@@ -32,6 +32,7 @@ TAGS = (
     "projects",
     "questions",
     "roles",
+    "training",
     "uploads",
     "videos",
 )
