@@ -28,7 +28,7 @@ def test_logs_follow_stderr_after_a_command_has_ended(monkeypatch: pytest.Monkey
     [
         (("analyze", "s3://lab/visit.mp4", "--store", "store"), "videos"),
         (("measures", "--store", "store", "--out", "s3://lab/visit.mp4"), "out"),
-        (("models", "add", "s3://lab/visit.mp4"), "file"),
+        (("models", "add", "s3://lab/visit.mp4"), "files"),
         (("corrections", "export", "--store", "store", "--out", "s3://lab/visit.mp4"), "out"),
     ],
 )

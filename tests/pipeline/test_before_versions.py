@@ -28,6 +28,7 @@ from visionllm_interaction.analysis import analyze
 from visionllm_interaction.analysis.provenance import ALGORITHM_VERSION
 from visionllm_interaction.artifacts.staleness import DigestCache, files_stale, settings_stale
 from visionllm_interaction.config_loading import load_settings
+from visionllm_interaction.core.predicates import CONVERSES
 from visionllm_interaction.measures.api import write_measures
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline, stages_of
 from visionllm_interaction.reasoning import ask
@@ -85,12 +86,13 @@ def test_the_store_opens_and_its_videos_are_analysed_again_under_their_ids(befor
 @pytest.mark.parametrize(("bin_s", "file"), [(None, "measures.csv"), (4.0, "measures_binned.csv")])
 def test_the_store_has_the_same_measures(before: Path, bin_s: float | None, file: str) -> None:
     write_measures(before / "store", before / "now.csv", bin_s=bin_s)
-    then = _rows(before / "expected" / file)
+    # Bouts of place were read from one side of a pair then; see tests/measures/test_measures_unchanged.py.
+    then = [row for row in _rows(before / "expected" / file) if row["predicate"] not in CONVERSES]
     measured = {row["measure"] for row in then}
-    now = [row for row in _rows(before / "now.csv") if row["measure"] in measured]
+    now = [row for row in _rows(before / "now.csv") if row["measure"] in measured and row["predicate"] not in CONVERSES]
     # Columns and measures may be added; none may change.
     assert [{key: row[key] for key in then[0]} | {"value": ""} for row in now] == [row | {"value": ""} for row in then]
-    assert len(now) > 900
+    assert len(now) > 500
     for row, expected in zip(now, then, strict=True):
         # The order in which a database adds up numbers differs from run to run in the last digits.
         assert _same(row["value"], expected["value"]), (row, expected)
