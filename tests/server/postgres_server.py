@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,24 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server(folder: Path) -> Iterator[PostgresServer]:
-    """Start a server with its data in ``folder``; it is stopped after the block."""
+    """Start a server with its data in ``folder``; it is stopped after the block.
+
+    Root has it run by another account, in a folder of its own: whenever a pytest starts, it closes the folder that all
+    of them share to other accounts.
+    """
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
-    account = _account(folder)
+    if os.geteuid() != 0:
+        with _started(programs, folder, []) as server:
+            yield server
+        return
+    with tempfile.TemporaryDirectory(prefix="postgres-") as own, _started(programs, Path(own), _account(own)) as server:
+        yield server
+
+
+@contextmanager
+def _started(programs: Path, folder: Path, account: list[str]) -> Iterator[PostgresServer]:
     data, port = folder / "data", free_port()
 
     def run(*command: str | Path) -> None:
@@ -53,16 +67,11 @@ def _programs() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-def _account(folder: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: then it runs as the account of its package."""
-    if os.geteuid() != 0:
-        return []
+def _account(folder: str) -> list[str]:
+    """What runs a command as the account of PostgreSQL's package, which gets ``folder``: it refuses to run as root."""
     try:
         user = pwd.getpwnam("postgres")
     except KeyError:
         pytest.skip("the account postgres is missing")
-    for path in (folder, *folder.parents[:3]):  # pytest's folders are closed to others
-        if path != Path(path.anchor) and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
