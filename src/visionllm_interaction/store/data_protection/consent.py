@@ -17,6 +17,7 @@ from visionllm_interaction.store.data_protection.register import (
     DataProtection,
     read_data_protection,
 )
+from visionllm_interaction.store.video_identity import videos_of_file
 from visionllm_interaction.utils.path_type import StrPath
 
 MOST_NAMED = 5
@@ -109,6 +110,22 @@ def check_consent(store: StrPath, video_ids: Collection[str], *, project: str | 
     blocked = [one for one in consent_of(store, video_ids, project=project, known=known) if not one.may_be_exported]
     if blocked:
         raise _missing(blocked)
+
+
+def check_consent_of_file(store: StrPath, file: StrPath) -> None:
+    """Refuse to hand out a video file, if it is of a video of the store without consent.
+
+    Args:
+        store: the store's folder; one that is not there says nothing about anybody.
+        file: the video file.
+
+    Raises:
+        ConsentMissing: as for :func:`check_consent`.
+        StoreError: if a file that says so is damaged.
+    """
+    known = read_data_protection(store)
+    if known.consents or _is_required(known, None):  # else the file need not be hashed
+        check_consent(store, videos_of_file(store, file))
 
 
 def _missing(blocked: list[VideoConsent]) -> ConsentMissing:
