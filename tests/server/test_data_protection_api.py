@@ -11,6 +11,7 @@ import httpx
 import pytest
 from coded_videos import code, make_video
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -18,7 +19,7 @@ from visionllm_interaction.client import Client, ServiceProblem
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
-from visionllm_interaction.server.auth.route_roles import all_routes
+from visionllm_interaction.server.auth.route_roles import RoleCheck, all_routes
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.exports import ExportOptions
 from visionllm_interaction.store.covariates import write_covariates
@@ -97,9 +98,10 @@ def test_withdrawn_consent_stops_every_way_out_and_says_what_to_do(lab: Lab) -> 
     exports = {
         (method, route.path)
         for route in all_routes(lab.app.routes)
-        for method in getattr(route, "methods", None) or ()
-        for one in getattr(route, "dependencies", ())
-        if getattr(one.dependency, "audit", None) == "export"
+        if isinstance(route, APIRoute)
+        for method in route.methods
+        for one in route.dependencies
+        if isinstance(one.dependency, RoleCheck) and one.dependency.audit == "export"
     }
     assert {("GET", path) for path in tables} == exports - {("POST", "/v1/videos/{video_id}/exports")}, "try it here"
     ways_out = [f"/v1/videos/a/exports/{done.job_id}/files/a.csv", *(way for ways in tables.values() for way in ways)]
