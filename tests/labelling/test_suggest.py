@@ -18,10 +18,11 @@ from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.cvat import read_cvat
 from visionllm_interaction.datasets.ingestion.layout.image_group_labels import group_lookup
-from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.errors import ConsentMissing, InputDataError
 from visionllm_interaction.labelling.config import LabelConfig
 from visionllm_interaction.labelling.suggest import suggest_images
 from visionllm_interaction.store.covariates import write_covariates
+from visionllm_interaction.store.data_protection.register import record_consent
 from visionllm_interaction.utils.hashing import sha256_file
 
 pytestmark = pytest.mark.usefixtures("written")
@@ -163,6 +164,22 @@ def test_videos_of_one_child_are_one_group(tmp_path: Path) -> None:
     found = suggest_images(tmp_path / "store", tmp_path / "r", detector="any", config=config)
     assert found.groups == {"child c07": 2}
     assert found.pool == 8
+
+
+def test_frames_of_videos_without_consent_are_not_handed_out(tmp_path: Path) -> None:
+    source = write_scene_video(tmp_path / "visit.mp4")
+    source = source.model_copy(update={"sha256": sha256_file(tmp_path / "visit.mp4")})
+    for name in ("a", "b"):
+        publish_scene(tmp_path / "store", name, source=source)
+    config = PLAIN.model_copy(update={"every_s": 5.0})
+    record_consent(tmp_path / "store", "video", "a", "withdrawn", who="Kari")
+    found = suggest_images(tmp_path / "store", tmp_path / "r", detector="any", config=config)
+    assert set(found.groups) == {"session b"}
+    assert (found.pool, found.to_dict()["left_out"]["videos_without_consent"]) == (4, 1)
+    record_consent(tmp_path / "store", "video", "b", "withdrawn", who="Kari")
+    with pytest.raises(ConsentMissing):
+        suggest_images(tmp_path / "store", tmp_path / "none", detector="any", config=config)
+    assert not (tmp_path / "none").exists()
 
 
 def test_images_of_train_that_nobody_annotated_are_suggested_by_the_manifest(tmp_path: Path) -> None:

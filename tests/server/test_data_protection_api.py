@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from coded_videos import make_video
+from coded_videos import code, make_video
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -18,11 +19,20 @@ from visionllm_interaction.client import Client, ServiceProblem
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.auth.route_roles import RoleCheck, all_routes
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.exports import ExportOptions
 from visionllm_interaction.store.covariates import write_covariates
-from visionllm_interaction.store.data_protection.register import FILE
+from visionllm_interaction.store.data_protection.register import (
+    FILE,
+    WHOLE_STORE,
+    ProjectRules,
+    record_consent,
+    set_rules,
+)
 from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.reader import write_codes
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 pytestmark = pytest.mark.timeout(300)
 PROJECT = "default"
@@ -74,15 +84,34 @@ def test_withdrawn_consent_stops_every_way_out_and_says_what_to_do(lab: Lab) -> 
     files = lab.app.state.service.exports.folder(done) / "files"
     files.mkdir(exist_ok=True)
     (files / "a.csv").write_text("begin_s\n")
-    ways_out = [
-        f"/v1/videos/a/exports/{done.job_id}/files/a.csv",
-        "/v1/measures/visible_duration/csv",
-        "/v1/measures/visible_duration/csv?video_id=a",
-        "/v1/measures/visible_duration/parquet",
-    ]
-    assert [lab.http.get(way).status_code for way in ways_out] == [200] * 4
+    looks = [code("gaze", "child", what, begin, begin + 1) for begin, what in enumerate(("ball", "cup"))]
+    write_codes(lab.config.store_dir, "a", looks)
+    tables = {
+        "/v1/measures/{measure}/csv": ["/v1/measures/visible_duration/csv?video_id=a"],
+        "/v1/measures/{measure}/parquet": ["/v1/measures/visible_duration/parquet"],
+        "/v1/look-transitions/csv": ["/v1/look-transitions/csv", "/v1/look-transitions/csv?video_id=a"],
+        "/v1/bouts/csv": [
+            "/v1/bouts/csv?expression=visible(child)",
+            "/v1/bouts/csv?expression=visible(child)%20in%20video%20a",
+        ],
+    }
+    exports = {
+        (method, route.path)
+        for route in all_routes(lab.app.routes)
+        if isinstance(route, APIRoute)
+        for method in route.methods
+        for one in route.dependencies
+        if isinstance(one.dependency, RoleCheck) and one.dependency.audit == "export"
+    }
+    assert {("GET", path) for path in tables} == exports - {("POST", "/v1/videos/{video_id}/exports")}, "try it here"
+    ways_out = [f"/v1/videos/a/exports/{done.job_id}/files/a.csv", *(way for ways in tables.values() for way in ways)]
+    assert {way: lab.http.get(way).status_code for way in ways_out} == dict.fromkeys(ways_out, 200)
     lab.client.record_consent(PROJECT, "child", "C01", "withdrawn", note="letter of 3 May")
-    assert [lab.http.get(way).status_code for way in ways_out] == [403] * 4
+    assert {way: lab.http.get(way).status_code for way in ways_out} == dict.fromkeys(ways_out, 403)
+    for way in ("/v1/bouts/csv?expression=visible(child)%20in%20video%20c", "/v1/look-transitions/csv?video_id=c"):
+        assert lab.http.get(way).status_code == 200, "nothing of the withdrawn videos is in it"
+    for way in ("/v1/bouts?expression=visible(child)", "/v1/look-transitions"):
+        assert lab.http.get(way).status_code == 200, "looking is no export"
     refused = lab.export("b")
     assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
     problem = refused.json()
@@ -157,6 +186,88 @@ def test_a_record_about_an_erased_video_is_erased_with_it(lab: Lab) -> None:
     assert b"form 7" in (lab.config.store_dir / FILE).read_bytes()
     lab.client.erase("c")
     assert b"form 7" not in (lab.config.store_dir / FILE).read_bytes()
+
+
+def test_a_project_is_not_told_of_the_children_of_another(lab: Lab) -> None:
+    store = lab.config.store_dir
+    for about, name in (("child", "c01"), ("child", "C77"), ("video", "another"), ("video", "c"), ("session", "x")):
+        record_consent(store, about, name, "given", who="Kari", note=f"of {name}")  # type: ignore[arg-type]
+    found = lab.client.consents(PROJECT)
+    assert [(one["about"], one["name"]) for one in found.records] == [("child", "c01"), ("video", "c")]
+    assert lab.client.consents("other").records == []
+
+
+def test_a_record_says_how_many_videos_it_is_about(lab: Lab) -> None:
+    assert lab.client.record_consent(PROJECT, "child", "c01", "withdrawn").concerned == 2
+    assert lab.client.record_consent(PROJECT, "child", "C1", "withdrawn").concerned == 0
+    assert lab.client.consents(PROJECT).concerned is None
+    assert lab.export("a").status_code == 403
+
+
+def test_another_child_that_ends_a_withdrawal_is_audited_as_consent(lab: Lab) -> None:
+    assert lab.http.patch("/v1/videos/b", json={"child": "C03"}).status_code == 200
+    assert ("consent", "kari") not in lab.audited()
+    lab.client.record_consent(PROJECT, "child", "C03", "withdrawn")
+    before = lab.audited().count(("consent", "kari"))
+    assert lab.http.patch("/v1/videos/b", json={"group": "g"}).status_code == 200
+    assert lab.audited().count(("consent", "kari")) == before
+    assert lab.http.patch("/v1/videos/b", json={"child": "C04"}).status_code == 200
+    assert lab.audited().count(("consent", "kari")) == before + 1
+
+
+def test_changed_rules_and_records_are_audited_with_their_project(lab: Lab) -> None:
+    lab.client.set_project("dyads", {"consent_required": True})
+    lab.client.record_consent("dyads", "child", "C01", "given")
+    rows = lab.http.get("/v1/audit").json()["rows"]
+    assert {row["action"]: row["project"] for row in rows} == {"change project": "dyads", "consent": "dyads"}
+
+
+def test_a_rule_of_the_store_reaches_projects_with_others_of_their_own(lab: Lab) -> None:
+    lab.client.set_project(PROJECT, {"erase_when_due": False})
+    set_rules(lab.config.store_dir, WHOLE_STORE, ProjectRules(consent_required=True))
+    assert lab.export("c").status_code == 403
+    lab.client.set_project(PROJECT, {"consent_required": False, "retain_until": "never"})
+    assert lab.export("c").status_code == 202
+    assert lab.client.set_project(PROJECT, {"consent_required": None}).consent_required
+
+
+def test_one_video_that_cannot_be_erased_keeps_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    protection = lab.app.state.service.data_protection
+    lab.client.set_project(PROJECT, {"retain_until": LONG_AGO, "erase_when_due": True})
+    erase = protection._erase
+
+    def stuck(video_id: str) -> None:
+        if video_id == "a":
+            raise ValueError("anything")
+        erase(video_id)
+
+    monkeypatch.setattr(protection, "_erase", stuck)
+    assert protection.erase_what_is_due() == 2
+    assert list_videos(lab.config.store_dir) == ["a"]
+    with wait_for_lock_file(lab.config.data_dir / ".retention.lock"):
+        monkeypatch.undo()
+        assert protection.erase_what_is_due() == 0, "another process is at it"
+    assert protection.erase_what_is_due() == 1
+    assert lab.audited().count(("erase", "retention")) == 3
+
+
+def test_videos_whose_project_nobody_knows_are_counted(lab: Lab) -> None:
+    assert lab.http.get("/v1/projects").json()["videos_without_project"] == 0
+    broken = lab.config.uploads_dir / "broken-0123456789ab"
+    broken.mkdir()
+    (broken / "upload.json").write_text("{")
+    assert lab.http.get("/v1/projects").json()["videos_without_project"] == 1
+    guest = create_key(lab.config.keys_path, name="guest", role="viewer", projects=[PROJECT])
+    found = lab.http.get("/v1/projects", headers={"X-API-Key": guest}).json()
+    assert found["videos_without_project"] == 0
+
+
+def test_no_answer_that_names_erased_videos_is_kept(lab: Lab) -> None:
+    lab.client.set_project(PROJECT, {"retain_until": LONG_AGO})
+    named = {"Idempotency-Key": "once"}
+    erased = lab.http.post(f"/v1/projects/{PROJECT}/erase-due", json={"video_ids": ["a"]}, headers=named)
+    assert erased.json() == {"erased": ["a"]}
+    assert list(lab.config.kept_answers_dir.glob("*.json")) == []
 
 
 @pytest.mark.parametrize(

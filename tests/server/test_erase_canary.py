@@ -53,7 +53,16 @@ def use(client: httpx.Client, video: Path) -> dict[str, Any]:
     for question in ("How many people are there?", f"How long is the child visible in {video_id}?"):
         client.post("/v1/ask", json={"question": question, "video_id": video_id}).raise_for_status()
     client.get("/v1/measures/visible_duration/csv").raise_for_status()
+    expression = f"visible(person) in video {video_id}"
+    for path in ("bouts", "bouts/csv", f"videos/{video_id}/comparisons"):
+        client.get(f"/v1/{path}", params={"expression": expression} if "bouts" in path else {}).raise_for_status()
+    for path in ("look-transitions", "look-transitions/csv"):
+        client.get(f"/v1/{path}", params={"video_id": video_id}).raise_for_status()
     client.patch(f"/v1/videos/{video_id}", json={"child": "C07", "recorded_on": "2026-01-12"}).raise_for_status()
+    consent = {"about": "video", "name": video_id, "state": "given", "note": f"form of {NAME}"}
+    client.put("/v1/projects/default/consents", json=consent).raise_for_status()
+    client.get("/v1/projects/default/consents").raise_for_status()
+    client.get("/v1/projects").raise_for_status()
     for options in ({"format": "eaf"}, {"format": "mp4"}):
         named = {"Idempotency-Key": f"canary-{options['format']}"}
         export = client.post(f"/v1/videos/{video_id}/exports", json=options, headers=named)
@@ -94,7 +103,10 @@ def check_nothing_is_left(service: RunningService, video: Path, *, folders: list
         data = service.folder / "service"
         before = find_bytes(data, needles)
         assert len(before) > 10, "the search finds what is there"
-        assert client.delete(f"/v1/videos/{entry['video_id']}").status_code == 204
+        client.put("/v1/projects/default", json={"retain_until": "2020-01-01"}).raise_for_status()
+        due = {"json": {"video_ids": [entry["video_id"]]}, "headers": {"Idempotency-Key": "canary-due"}}
+        client.post("/v1/projects/default/erase-due", **due).raise_for_status()
+        client.put("/v1/projects/default", json={"retain_until": None}).raise_for_status()
         again = resume(client, video)
         wait_for(lambda: client.get(f"/v1/jobs/{again}").json()["status"] == "running" or finished_job(client, again))
         assert client.delete(f"/v1/videos/{entry['video_id']}").status_code == 204

@@ -19,14 +19,17 @@ from visionllm_interaction.store.data_protection.register import (
     FILE,
     WHOLE_STORE,
     ProjectRules,
+    forget_consent_of_video,
     read_data_protection,
     record_consent,
     set_rules,
 )
 from visionllm_interaction.store.data_protection.retention import due_videos, is_due
-from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.layout import RECORD_FILE, list_videos
 from visionllm_interaction.store.reader import erase_video
 from visionllm_interaction.store.sessions.chapters import set_session
+from visionllm_interaction.store.video_record import SourceFile, read_record
+from visionllm_interaction.utils.file_locks import wait_for_lock
 
 
 @pytest.fixture
@@ -54,6 +57,8 @@ def states(store: Path, project: str | None = None) -> dict[str, str]:
         ([("session", "visit", "withdrawn"), ("video", "b", "given")], {"a": "not recorded", "b": "withdrawn"}),
         ([("video", "b", "given"), ("video", "b", "not recorded")], {"a": "not recorded", "b": "not recorded"}),
         ([("child", "C02", "withdrawn")], {"a": "not recorded", "b": "not recorded"}),
+        ([("child", "c01", "withdrawn")], {"a": "withdrawn", "b": "not recorded"}),
+        ([("session", "VISIT", "withdrawn")], {"a": "not recorded", "b": "withdrawn"}),
     ],
 )
 def test_the_state_of_a_video(store: Path, records: list[tuple[str, str, str]], expected: dict[str, str]) -> None:
@@ -118,6 +123,29 @@ def test_a_blank_name_is_refused(store: Path) -> None:
     assert not (store / FILE).exists()
 
 
+def test_a_project_follows_the_store_in_every_rule_that_it_does_not_set(store: Path) -> None:
+    set_rules(store, "dyads", ProjectRules(erase_when_due=False))
+    set_rules(store, WHOLE_STORE, ProjectRules(consent_required=True, retain_until=date(2027, 6, 30)))
+    rules = read_data_protection(store).rules_of("dyads")
+    assert (rules.consent_required, rules.retain_until, rules.erase_when_due) == (True, date(2027, 6, 30), False)
+    set_rules(store, "dyads", ProjectRules(consent_required=False, retain_until="never"))
+    rules = read_data_protection(store).rules_of("dyads")
+    assert (rules.consent_required, rules.retain_until) == (False, None)
+    set_rules(store, "dyads", ProjectRules(consent_required=None))
+    rules = read_data_protection(store).rules_of("dyads")
+    assert (rules.consent_required, rules.retain_until) == (True, None), "what is not named stays"
+
+
+def test_records_of_a_video_are_forgotten_under_the_lock_of_the_store(store: Path) -> None:
+    """Without it, a record that somebody else adds at the same time is lost."""
+    record_consent(store, "video", "uploaded", "given", who="Kari")
+    with wait_for_lock(store), pytest.raises(RuntimeError):
+        forget_consent_of_video(store, "uploaded")
+    forget_consent_of_video(store, "uploaded")
+    assert read_data_protection(store).consents == ()
+    forget_consent_of_video(store / "no store", "uploaded")
+
+
 def run(store: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
     code = run_app(app, [*arguments, "--store", str(store), "--json"])
     return code, json.loads(capsys.readouterr().out)
@@ -152,3 +180,35 @@ def test_retention_by_the_commands(store: Path, capsys: pytest.CaptureFixture[st
     assert run(store, capsys, "retention", "erase", "--yes")[1]["erased"] == ["a", "b"]
     assert list_videos(store) == []
     assert run(store, capsys, "retention", "set", "never")[1]["retain_until"] is None
+
+
+def test_a_store_with_rules_of_projects_is_left_to_the_service(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(store, capsys, "retention", "set", "2020-01-01")
+    run(store, capsys, "retention", "set", "2999-01-01", "--project", "dyads")
+    for command in (["due"], ["erase", "--yes"]):
+        code, refused = run(store, capsys, "retention", *command)
+        assert (code, list_videos(store)) == (2, ["a", "b"])
+        assert "POST /v1/projects/dyads/erase-due" in refused["error"]["fix"]  # type: ignore[index]
+
+
+def test_recording_says_how_many_videos_it_is_about(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    set_session(store, "visit", ["b"])
+    for about, name, expected in (("child", "c01", ["a"]), ("session", "visit", ["b"]), ("child", "C1", [])):
+        code, found = run(store, capsys, "consent", "set", "withdrawn", f"--{about}", name)
+        assert (code, found["videos"]) == (0, expected)
+    assert run_app(app, ["consent", "set", "withdrawn", "--child", "C1", "--store", str(store)]) == 0
+    assert "warning: no video of the store is of this child" in capsys.readouterr().out
+
+
+def test_a_blurred_copy_asks_for_consent(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    record = read_record(store / "videos" / "a")
+    assert record is not None
+    source = SourceFile.model_validate({**record.source.model_dump(), "path": str(tmp_path / "film.mp4")})
+    path = store / "videos" / "a" / RECORD_FILE
+    path.write_text(record.model_copy(update={"source": source}).model_dump_json())
+    asked = ["blur", str(tmp_path / "film.mp4"), "--out", str(tmp_path / "copy.mp4"), "--blackout", "0-1"]
+    assert run(store, capsys, *asked)[1]["error"]["code"] == "VIDEO"  # type: ignore[index]
+    record_consent(store, "child", "C01", "withdrawn", who="Kari")
+    code, refused = run(store, capsys, *asked)
+    assert (code, refused["error"]["code"]) == (3, "CONSENT")  # type: ignore[index]

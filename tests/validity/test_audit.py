@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from validity_studies import TRUE_NEAR_S, answer_csv, child_store, is_near
 
-from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.errors import ConsentMissing, InputDataError, UsageError
 from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
+from visionllm_interaction.store.data_protection.register import record_consent
 from visionllm_interaction.store.reader import erase_video
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa
 from visionllm_interaction.validity.audit.folder import read_audit
@@ -99,6 +100,14 @@ def test_an_audit_grows_and_stays_one_sample(store: Path, tmp_path: Path) -> Non
     assert before < set(after.column("unit_id")[after.tasks()])
     assert after.design.rounds == 2
     assert len(after.labels) == len(before)
+
+
+def test_tasks_are_handed_out_with_consent_only(own_store: Path, tmp_path: Path) -> None:
+    audit = _plan(own_store, tmp_path / "audit")
+    record_consent(own_store, "child", "C1", "withdrawn", who="Kari")
+    with pytest.raises(ConsentMissing, match="child C1"):
+        export_tasks(audit, tmp_path / "tasks", format="csv")
+    assert not (tmp_path / "tasks").exists()
 
 
 @pytest.mark.parametrize("format_", ["csv", "elan"])

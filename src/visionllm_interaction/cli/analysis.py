@@ -233,9 +233,11 @@ def blur(
     from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.detection.registry.defaults import resolve_kind
     from visionllm_interaction.interop.formats.clock_times import parse_intervals
+    from visionllm_interaction.store.data_protection.consent import check_consent_of_file
     from visionllm_interaction.video.anonymization.blur import blur_video
     from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals
 
+    check_consent_of_file(store, video)
     settings = load(config, _with_stream(override, stream)).analysis.video
     listed = ListedIntervals(
         (*parse_intervals(blackout, "--blackout"), *_tier_intervals(store, video, blackout_tier)),

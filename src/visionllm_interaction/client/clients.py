@@ -137,7 +137,10 @@ class Client:
         return self._send(calls.projects())
 
     def set_project(self, project: str, rules: dict[str, Any]) -> RemoteProject:
-        """Set ``consent_required``, ``retain_until`` (a day as text) or ``erase_when_due`` of a project."""
+        """Set ``consent_required``, ``retain_until`` (a day as text, or ``never``) or ``erase_when_due`` of a project.
+
+        None takes the rule of the whole store; what is left out stays.
+        """
         return self._send(calls.set_project(project, rules))
 
     def consents(self, project: str) -> RemoteConsents:
@@ -546,7 +549,10 @@ class AsyncClient:
         return await self._send(calls.projects())
 
     async def set_project(self, project: str, rules: dict[str, Any]) -> RemoteProject:
-        """Set ``consent_required``, ``retain_until`` (a day as text) or ``erase_when_due`` of a project."""
+        """Set ``consent_required``, ``retain_until`` (a day as text, or ``never``) or ``erase_when_due`` of a project.
+
+        None takes the rule of the whole store; what is left out stays.
+        """
         return await self._send(calls.set_project(project, rules))
 
     async def consents(self, project: str) -> RemoteConsents:

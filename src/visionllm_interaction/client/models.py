@@ -70,6 +70,8 @@ class RemoteConsents(_Remote):
     videos: list[RemoteConsent]
     records: list[dict[str, Any]]
     """`about`, `name`, `state`, `who`, `at` and `note` of each record, oldest first."""
+    concerned: int | None = None
+    """Number of videos that a new record is about: 0 for a name that nothing has, which is likely a mistake."""
 
 
 class RemoteVideo(_Remote):

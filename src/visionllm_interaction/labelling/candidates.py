@@ -15,6 +15,7 @@ from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
 from visionllm_interaction.interop.rendering.source_video import source_video
 from visionllm_interaction.labelling.annotated_data import TOGETHER, AnnotatedData, group_values
 from visionllm_interaction.store.covariates import read_covariates
+from visionllm_interaction.store.data_protection.consent import check_consent, consent_of
 from visionllm_interaction.store.layout import STORE_FILE
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.video_record import make_video_id
@@ -65,6 +66,8 @@ class LeftOut:
     annotated: int = 0
     held_out: int = 0
     """The same file is in val, or val has images of the same household, child or session."""
+    videos_without_consent: int = 0
+    """Videos of a store: consent was withdrawn, or is required and not recorded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ class Pool:
         stills: image files.
         videos: video file → its groups, for a folder.
         frames: frames of a store, by video.
+        without_consent: number of videos of a store whose frames may not be handed out.
     """
 
     where: Path
@@ -84,6 +88,7 @@ class Pool:
     stills: tuple[Candidate, ...] = ()
     videos: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
     frames: tuple[tuple[Candidate, ...], ...] = ()
+    without_consent: int = 0
 
 
 def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, groups_of: GroupsOf) -> Pool:
@@ -101,6 +106,7 @@ def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, gr
 
     Raises:
         InputDataError: if there is nothing to choose from.
+        ConsentMissing: if no video of the store may be handed out.
         VideoError: if a video of the store is gone.
     """
     path = Path(source)
@@ -113,7 +119,12 @@ def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, gr
         pool = Pool(path, "manifest", stills=stills)
     elif (path / STORE_FILE).is_file():
         with open_store(path) as store:
-            pool = Pool(path, "store", frames=tuple(_frames_of_store(store, path, every_s=every_s)))
+            known = consent_of(path, store.video_ids())
+            allowed = [one.video_id for one in known if one.may_be_exported]
+            if not allowed:
+                check_consent(path, store.video_ids())  # says for whom
+            frames = tuple(_frames_of_store(store, path, allowed, every_s=every_s))
+        pool = Pool(path, "store", frames=frames, without_consent=len(known) - len(allowed))
     else:
         pool = _folder(path, groups_of)
     if not (pool.stills or pool.videos or pool.frames):
@@ -152,8 +163,10 @@ def frame_name(video_id: str, frame_index: int) -> str:
     return f"{video_id}__{frame_image_name(frame_index)}"
 
 
-def _frames_of_store(store: Store, path: Path, *, every_s: float) -> Iterator[tuple[Candidate, ...]]:
-    for video_id in store.video_ids():
+def _frames_of_store(
+    store: Store, path: Path, video_ids: Sequence[str], *, every_s: float
+) -> Iterator[tuple[Candidate, ...]]:
+    for video_id in video_ids:
         covariates = read_covariates(path, video_id)
         groups = _video_groups(video_id, {"child": covariates.child} if covariates and covariates.child else {})
         lacking: dict[int, int] = {}

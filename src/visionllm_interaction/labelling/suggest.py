@@ -98,7 +98,7 @@ class Suggestions:
         folder: where the images and tasks are.
         suggestions: best first.
         pool: number of images to choose from.
-        left_out: number of images that are annotated or held out.
+        left_out: number of images that are annotated or held out, and of videos without consent.
         groups: group → number of suggestions.
         features: what images were compared by: ``feature pyramid`` or ``thumbnail``.
         note: why there are fewer than asked for, if so.
@@ -150,6 +150,8 @@ def suggest_images(
 
     Raises:
         InputDataError: if there is nothing to choose from, or ``out`` exists.
+        ConsentMissing: if the source is a store, and consent for every video was withdrawn, or is required and not
+            recorded; where it may be for some only, the others are left out.
         CheckpointError: if the detector is unusable.
         ImageError, VideoError: if an image or video cannot be decoded.
     """
@@ -157,7 +159,7 @@ def suggest_images(
     model = load_detector(detector)
     pool = find_pool(source, every_s=config.every_s, data=known, groups_of=groups_of)
     weights = label_weights(model, known.counts if known else {}, config)
-    left_out = LeftOut()
+    left_out = LeftOut(videos_without_consent=pool.without_consent)
     candidates: list[Candidate] = []
     scored: list[ScoredImage] = []
     for candidate, image in read_pool(pool, every_s=config.every_s, data=known, left_out=left_out):

@@ -356,12 +356,15 @@ class Service:
             self.uploads.replace(upload.model_copy(update={"project": project}))
         self.visible.forget_answers()
 
-    def describe_video(self, video_id: str, changes: Mapping[str, Any]) -> None:
+    def describe_video(self, video_id: str, changes: Mapping[str, Any]) -> bool:
         """Set covariates of an analysed video.
 
         Args:
             video_id: the video.
             changes: name → value; None takes a covariate away.
+
+        Returns:
+            Whether consent was withdrawn for the child that the video had, and is not for the one that it has now.
 
         Raises:
             HTTPException: 404 if there is no such video, 409 if it is not analysed.
@@ -369,8 +372,10 @@ class Service:
         """
         self.room.check_writable()
         with self.analysed_video(video_id):
+            withdrawn = "child" in changes and self.data_protection.is_withdrawn(video_id)
             write_covariates(self.config.store_dir, video_id, changes)
         self.visible.forget_answers()
+        return withdrawn and not self.data_protection.is_withdrawn(video_id)
 
     def playable_file(self, video_id: str) -> tuple[VideoState, Path]:
         """The file of a video, to be played.

@@ -57,11 +57,7 @@ def resolve_video(store: str | os.PathLike[str], video: str) -> str:
     check_store(Path(store))
     if video in list_videos(Path(store)):
         return video
-    path = Path(video).absolute()
-    found = [record.video_id for record in _records(Path(store)) if record.source.path == str(path)]
-    if not found and path.is_file():
-        digest = sha256_file(path)
-        found = [record.video_id for record in _records(Path(store)) if record.source.sha256 == digest]
+    found = videos_of_file(store, video)
     if len(found) > 1:
         raise UsageError(
             "Several videos of the store were made from this file.",
@@ -72,6 +68,24 @@ def resolve_video(store: str | os.PathLike[str], video: str) -> str:
     if not found and os.sep in video:
         raise unknown_video(Path(store), video)
     return found[0] if found else video
+
+
+def videos_of_file(store: str | os.PathLike[str], file: str | os.PathLike[str]) -> list[str]:
+    """The videos of a store that were made from a file, wherever it is now.
+
+    Args:
+        store: the store's folder.
+        file: its path.
+
+    Returns:
+        Those that were analysed at this path, else those whose file had the same bytes.
+    """
+    path = Path(file).absolute()
+    found = [record.video_id for record in _records(Path(store)) if record.source.path == str(path)]
+    if not found and path.is_file():
+        digest = sha256_file(path)
+        found = [record.video_id for record in _records(Path(store)) if record.source.sha256 == digest]
+    return found
 
 
 def _records(store: Path) -> Iterator[VideoRecord]:

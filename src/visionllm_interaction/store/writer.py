@@ -26,7 +26,7 @@ from visionllm_interaction.store.arrow_schemas import (
 from visionllm_interaction.store.audit_corrections import forget_corrections
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
 from visionllm_interaction.store.covariates import COVARIATES_FILE
-from visionllm_interaction.store.data_protection.register import forget_consent_of_video
+from visionllm_interaction.store.data_protection.register import forget_consent_under_lock
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
     STORE_FILE,
@@ -185,7 +185,7 @@ def erase_video(store: StrPath, video_id: str) -> None:
         for partial in _partial_folders(folder):
             shutil.rmtree(partial)
         forget_corrections(store, video_id)
-        forget_consent_of_video(store, video_id)
+        forget_consent_under_lock(store, video_id)
         forget_video(store, video_id, path=record.source.path if record else None)
         sync_folder(folder.parent)
 

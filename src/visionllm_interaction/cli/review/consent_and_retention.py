@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from visionllm_interaction.store.data_protection.consent import VideoConsent
-    from visionllm_interaction.store.data_protection.register import ConsentSubject, ProjectRules
+    from visionllm_interaction.store.data_protection.register import AppliedRules, ConsentSubject
 
 consent = typer.Typer(
     help="Consent for children, sessions and videos: exports stop where it was withdrawn, or is required and missing.",
@@ -66,7 +67,9 @@ def set_(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Record consent for a child, a session or a video, or that it was withdrawn."""
-    from visionllm_interaction.store.data_protection.register import record_consent
+    from visionllm_interaction.store.data_protection.consent import consent_of, videos_concerned
+    from visionllm_interaction.store.data_protection.register import DataProtection, record_consent
+    from visionllm_interaction.store.layout import list_videos
 
     about, name = _subject(store, child=child, session=session, video=video)
     record = record_consent(
@@ -78,8 +81,13 @@ def set_(
         project=project,
         note=note,
     )
-    text = f"consent for {record.about} {record.name}: {record.state}"
-    return CommandResult({"store": str(store), **record.model_dump(mode="json")}, text, json_output)
+    asked = DataProtection(consents=(record,))  # so that sessions are looked up, if it is about one
+    found = videos_concerned(consent_of(store, list_videos(store), known=asked), record.about, record.name)
+    text = f"consent for {record.about} {record.name}: {record.state}, {len(found)} videos"
+    if not found:
+        text += f"\nwarning: no video of the store is of this {record.about}; see `visionllm consent list` for typos"
+    result = {"store": str(store), **record.model_dump(mode="json"), "videos": found}
+    return CommandResult(result, text, json_output)
 
 
 @consent.command("require")
@@ -101,7 +109,7 @@ def set_retention(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Set the last day on which videos may be kept. Nothing is erased by that."""
-    return _changed(store, project, {"retain_until": None if until == "never" else _day(until)}, json_output)
+    return _changed(store, project, {"retain_until": "never" if until == "never" else _day(until)}, json_output)
 
 
 @retention.command("due")
@@ -158,16 +166,16 @@ def _subject(store: Path, *, child: str | None, session: str | None, video: str 
 
 
 def _changed(store: Path, project: str | None, changes: dict[str, Any], json_output: bool) -> CommandResult:
-    from visionllm_interaction.store.data_protection.register import read_data_protection, set_rules
+    from visionllm_interaction.store.data_protection.register import ProjectRules, read_data_protection, set_rules
 
     name = project or _PROJECT
-    rules = read_data_protection(store).rules_of(name).model_copy(update=changes)
-    set_rules(store, name, rules)
-    result = {"store": str(store), "project": project, **rules.model_dump(mode="json")}
+    set_rules(store, name, ProjectRules.model_validate(changes))
+    rules = read_data_protection(store).rules_of(name)
+    result = {"store": str(store), "project": project, **asdict(rules)}
     return CommandResult(result, _rules_line(project, rules), json_output)
 
 
-def _rules_line(project: str | None, rules: ProjectRules) -> str:
+def _rules_line(project: str | None, rules: AppliedRules) -> str:
     where = f"project {project}" if project else "whole store"
     needs = "consent required" if rules.consent_required else "consent not required"
     return f"{where}: {needs}, kept {f'until {rules.retain_until}' if rules.retain_until else 'without a last day'}"

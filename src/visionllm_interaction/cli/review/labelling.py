@@ -56,6 +56,8 @@ def suggest(
         groups_of=group_lookup(settings.data.groups),
     )
     left_out = f"{found.left_out.annotated} annotated and {found.left_out.held_out} held-out ones left out"
+    if found.left_out.videos_without_consent:
+        left_out += f", and {found.left_out.videos_without_consent} videos without consent"
     lines = [
         f"{len(found.suggestions)} of {found.pool} images in {found.folder}; {left_out}",
         *(f"  {one.image}: {one.reason}" for one in found.suggestions[:_SHOWN]),

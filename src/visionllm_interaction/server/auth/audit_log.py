@@ -46,7 +46,7 @@ class AuditRow(BaseModel):
         action: what was done, for example ``upload``.
         route: the address, as a template.
         subject: the token of a video; None: it was about none.
-        project: the project of the video.
+        project: the project of the video, or the one that was changed.
         missed: number of rows before this one that could not be written.
         previous: digest of the row before it.
         digest: SHA-256 of all this.

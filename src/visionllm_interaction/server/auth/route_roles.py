@@ -57,6 +57,8 @@ class RoleCheck:
             if video_id is not None:  # now: once it is erased, nothing knows its token
                 service = request.scope["state"]["context"].service
                 request.state.audited = service.audited(video_id)
+            elif "project_id" in request.path_params:
+                request.state.audited = (None, request.path_params["project_id"])
 
 
 def requires(role: NeededRole, *, audit: str | None = None) -> Any:

@@ -245,6 +245,10 @@ class Uploads:
         found = [self.get(path.name) for path in self._folder.iterdir() if path.is_dir()]
         return sorted((u for u in found if u), key=lambda u: (u.uploaded_at, u.video_id), reverse=True)
 
+    def folder_names(self) -> list[str]:
+        """Ids of all uploads, also those whose record is damaged."""
+        return sorted(path.name for path in self._folder.iterdir() if path.is_dir() and _ID.match(path.name))
+
     def folder(self, upload: Upload) -> Path:
         """The folder of one upload."""
         return self._folder / upload.video_id

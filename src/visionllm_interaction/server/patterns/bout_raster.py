@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,25 @@ def bout_raster(
     )
 
 
-def raster_csv(folder: Path, expression: str, *, config: MeasuresConfig) -> bytes:
-    """The bouts as ``visionllm query --csv`` writes them."""
-    return query(expression, folder, config=config).to_csv().encode()
+def raster_csv(
+    folder: Path, expression: str, *, config: MeasuresConfig, check_export: Callable[[Sequence[str]], None]
+) -> bytes:
+    """The bouts as ``visionllm query --csv`` writes them.
+
+    Args:
+        folder: the store.
+        expression: of the language of quantities.
+        config: definitions of measures.
+        check_export: refuses videos that may not be exported; it is asked about those that the table tells of.
+
+    Returns:
+        The table.
+    """
+    with open_store(folder) as store:
+        found = query(expression, store, config=config)
+        named = {row.video_id for row in found}  # a row of no single video tells of all
+        check_export(store.video_ids() if None in named else sorted(one for one in named if one is not None))
+    return found.to_csv().encode()
 
 
 def _bouts_of(expression: str, store: Store, config: MeasuresConfig) -> dict[str, list[tuple[float, float]]] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,12 @@ GAZE = "gaze"
 
 
 def look_transitions(
-    folder: Path, *, participant: str | None, video_id: str | None, store_name: str
+    folder: Path,
+    *,
+    participant: str | None,
+    video_id: str | None,
+    store_name: str,
+    check_export: Callable[[Sequence[str]], None] = lambda _video_ids: None,
 ) -> LookTransitions:
     """Count which target follows which; no look follows another across time that was not coded, or into a video.
 
@@ -31,6 +36,7 @@ def look_transitions(
         participant: whose looks; None: the child's, else the first one's.
         video_id: only of this video; None: of all.
         store_name: what the command calls the store.
+        check_export: refuses videos that may not be exported; it is asked about those whose looks are counted.
 
     Returns:
         The table; its entropies are those of ``transition_entropy`` and ``stationary_entropy`` of the language.
@@ -43,18 +49,19 @@ def look_transitions(
     who = participant or ("child" if "child" in people else next(iter(people), None))
     chosen = [video_id] if video_id is not None else list(coded)
     pairs: list[tuple[str, str]] = []
-    videos = 0
+    counted: list[str] = []
     for one in chosen:
         own = [code for code in looked.get(one, ()) if code.participant == who]
         if own:
-            videos += 1
+            counted.append(one)
             pairs += _pairs(own, coded_time(coded[one], own, str(who), duration_s=durations[one]))
+    check_export(counted)
     table = transition_table(pairs)
     question = f'transition_entropy("{who}")' + (f' in video "{video_id}"' if video_id else "")
     return LookTransitions(
         participants=people,
         participant=who,
-        videos=videos,
+        videos=len(counted),
         targets=list(table.targets),
         counts=table.counts.tolist(),
         probabilities=[list(row) for row in table.probabilities],

@@ -36,6 +36,11 @@ class VideoProjects:
                 found.setdefault(project, set()).add(video_id)
         return found
 
+    def without_project(self) -> set[str]:
+        """Ids of the videos whose project nobody knows, since the record of their upload is damaged."""
+        there = set(self._uploads.folder_names()) | set(list_videos(self._config.store_dir))
+        return {one for one in there if self.project_of("video_id", one) is None}
+
     def project_of(self, kind: str, name: str) -> str | None:
         """The project of a video, a job or a resumable upload.
 

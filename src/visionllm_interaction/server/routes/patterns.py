@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -24,19 +26,18 @@ Expression = Annotated[
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-def _transitions(
+def _transitions_of(
     request: Request,
     participant: Annotated[str | None, Query(max_length=200, description="default: the child")] = None,
     video_id: Annotated[str | None, Query(max_length=200, description="default: all videos")] = None,
-) -> LookTransitions:
+) -> Callable[..., LookTransitions]:
     service = context_of(request).service
     folder = service.visible.store_for(known_principal(request))
-    return look_transitions(
-        folder, participant=participant, video_id=video_id, store_name=service.config.store_dir.name
-    )
+    name = service.config.store_dir.name
+    return partial(look_transitions, folder, participant=participant, video_id=video_id, store_name=name)
 
 
-Transitions = Annotated[LookTransitions, Depends(_transitions)]
+Transitions = Annotated[Callable[..., LookTransitions], Depends(_transitions_of)]
 
 
 @router.get(
@@ -47,7 +48,7 @@ Transitions = Annotated[LookTransitions, Depends(_transitions)]
 )
 def get_look_transitions(found: Transitions) -> LookTransitions:
     """Counts, probabilities and entropies, from imported looks."""
-    return found
+    return found()
 
 
 @router.get(
@@ -55,11 +56,12 @@ def get_look_transitions(found: Transitions) -> LookTransitions:
     summary="Transitions of looks as CSV",
     response_class=Response,
     dependencies=[requires("viewer", audit="export")],
-    responses={**problems(404, 409), **CSV},
+    responses={**problems(403, 404, 409), **CSV},
 )
-def get_look_transitions_csv(found: Transitions) -> Response:
+def get_look_transitions_csv(request: Request, found: Transitions) -> Response:
     """One line for each pair of targets."""
-    return _csv(transitions_csv(found), "look_transitions")
+    check_export = context_of(request).service.data_protection.check_export
+    return _csv(transitions_csv(found(check_export=check_export)), "look_transitions")
 
 
 @router.get(
@@ -87,14 +89,15 @@ def get_bouts(request: Request, expression: Expression) -> BoutRaster:
     summary="Bouts of all videos as CSV",
     response_class=Response,
     dependencies=[requires("viewer", audit="export")],
-    responses={**problems(400, 409), **CSV},
+    responses={**problems(400, 403, 409), **CSV},
 )
 def get_bouts_csv(request: Request, expression: Expression) -> Response:
     """As `visionllm query --csv` writes them."""
     service = context_of(request).service
     _check_not_empty(request)
     folder = service.visible.store_for(known_principal(request))
-    return _csv(raster_csv(folder, expression, config=service.measures), "bouts")
+    check_export = service.data_protection.check_export
+    return _csv(raster_csv(folder, expression, config=service.measures, check_export=check_export), "bouts")
 
 
 @router.get(

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
-from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.projects.data_protection import ProjectState
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.store.data_protection.register import ConsentState, ConsentSubject, ProjectRules
 
-router = APIRouter(
-    prefix="/v1/projects", dependencies=[KNOWN_PARAMETERS], tags=["projects"], route_class=IdempotentRoute
-)
+router = APIRouter(prefix="/v1/projects", dependencies=[KNOWN_PARAMETERS], tags=["projects"])
 ProjectId = Annotated[str, Path(max_length=64, pattern=PROJECT_PATTERN, examples=["dyads"])]
 LOOK = requires("viewer")
 ADMIN = requires("admin", audit="change project")
@@ -63,10 +61,12 @@ class ProjectList(_Model):
     """Projects, by name."""
 
     projects: list[Project]
+    videos_without_project: int
+    """Number of videos whose upload record is damaged, so that nobody knows their project and they are never due."""
 
 
 class RulesChange(_Model):
-    """Rules of a project; those that are left out stay."""
+    """Rules of a project; those that are left out stay, and null takes that of the whole store."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -74,11 +74,11 @@ class RulesChange(_Model):
         json_schema_extra={"example": {"consent_required": True, "retain_until": "2027-06-30"}},
     )
 
-    consent_required: StrictBool = False
+    consent_required: StrictBool | None = None
     """Refuse exports of videos without a recorded consent."""
-    retain_until: Day | None = None
-    """The last day on which videos may be kept; null: no such day."""
-    erase_when_due: StrictBool = False
+    retain_until: Day | Literal["never"] | None = None
+    """The last day on which videos may be kept; `never`: there is none, whatever the whole store says."""
+    erase_when_due: StrictBool | None = None
     """Let the service erase what is due by itself, within an hour."""
 
 
@@ -114,6 +114,8 @@ class ProjectConsents(_Model):
     videos: list[ConsentOfVideo]
     records: list[ConsentEntry]
     """Oldest first; the last one about a child, session or video holds."""
+    concerned: int | None = None
+    """Number of videos that the new record is about, 0 for a name that nothing has; null where none was made."""
 
 
 class ConsentChange(_Model):
@@ -160,8 +162,11 @@ class Erased(_Model):
 @router.get("", summary="All projects", responses=problems(422), dependencies=[LOOK])
 def list_projects(request: Request) -> ProjectList:
     """The projects that the key sees: their rules, and how many videos are due or without consent."""
-    found = context_of(request).service.data_protection.states(known_principal(request))
-    return ProjectList(projects=[_shown(one) for one in found])
+    protection, principal = context_of(request).service.data_protection, known_principal(request)
+    return ProjectList(
+        projects=[_shown(one) for one in protection.states(principal)],
+        videos_without_project=protection.videos_without_project(principal),
+    )
 
 
 @router.put(
@@ -170,8 +175,7 @@ def list_projects(request: Request) -> ProjectList:
 def put_project(request: Request, project_id: ProjectId, body: RulesChange) -> Project:
     """Consent and retention. What is left out stays. Nothing is erased by this, unless `erase_when_due` is set."""
     protection = context_of(request).service.data_protection
-    rules = protection.state(project_id).rules.model_copy(update=body.model_dump(exclude_unset=True))
-    protection.set_rules(project_id, ProjectRules.model_validate(rules.model_dump()))
+    protection.set_rules(project_id, ProjectRules.model_validate(body.model_dump(exclude_unset=True)))
     return _shown(protection.state(project_id))
 
 
@@ -193,10 +197,10 @@ def get_consents(request: Request, project_id: ProjectId) -> ProjectConsents:
 )
 def put_consent(request: Request, project_id: ProjectId, body: ConsentChange) -> ProjectConsents:
     """For a child, a session or a video of this project. Once it is withdrawn, nothing of it is exported any more."""
-    context_of(request).service.data_protection.record(
+    concerned = context_of(request).service.data_protection.record(
         project_id, body.about, body.name, body.state, who=known_principal(request), note=body.note
     )
-    return get_consents(request, project_id)
+    return get_consents(request, project_id).model_copy(update={"concerned": concerned})
 
 
 @router.get(
@@ -212,7 +216,7 @@ def get_due(request: Request, project_id: ProjectId) -> DueList:
     "/{project_id}/erase-due",
     summary="Erase videos that are due",
     responses=problems(404, 409, 422, 503),
-    dependencies=[requires("admin"), IDEMPOTENT],
+    dependencies=[requires("admin")],
 )
 def post_erase_due(request: Request, project_id: ProjectId, body: EraseRequest) -> Erased:
     """Erases the videos that are named, if all of them are due: files, jobs, results, exports. It cannot be undone."""
@@ -228,7 +232,7 @@ def post_erase_due(request: Request, project_id: ProjectId, body: EraseRequest) 
 def _shown(state: ProjectState) -> Project:
     return Project(
         project=state.project,
-        **state.rules.model_dump(),
+        **asdict(state.rules),
         videos=len(state.video_ids),
         due=len(state.due),
         consents=dict(state.consents),

@@ -196,8 +196,8 @@ def patch_video(request: Request, video_id: VideoId, body: VideoPatch) -> Video:
     service, principal = context_of(request).service, known_principal(request)
     service.lists.video(video_id)
     project = service.projects.project_for(body.project, principal) if body.project is not None else None
-    if body.covariates():
-        service.describe_video(video_id, body.covariates())
+    if body.covariates() and service.describe_video(video_id, body.covariates()):
+        request.state.audit_action = "consent"  # what was withdrawn may be exported again: who did that is kept
     if project is not None:
         service.move_to_project(video_id, project)
     return Video.of(service.lists.video(video_id))

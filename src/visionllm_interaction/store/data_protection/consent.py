@@ -13,9 +13,11 @@ from visionllm_interaction.store.data_protection.register import (
     WHOLE_STORE,
     ConsentRecord,
     ConsentState,
+    ConsentSubject,
     DataProtection,
     read_data_protection,
 )
+from visionllm_interaction.store.video_identity import videos_of_file
 from visionllm_interaction.utils.path_type import StrPath
 
 MOST_NAMED = 5
@@ -75,6 +77,21 @@ def consent_of(
     return [_of_video(Path(store), one, latest, required, with_sessions=with_sessions) for one in video_ids]
 
 
+def videos_concerned(found: Iterable[VideoConsent], about: ConsentSubject, name: str) -> list[str]:
+    """The videos that a record is about; names of children and sessions are compared without their case.
+
+    Args:
+        found: the videos, from :func:`consent_of`.
+        about: ``child``, ``session`` or ``video``.
+        name: the child's id, the session's name, or the video's id.
+
+    Returns:
+        Their ids; none for a name that nothing has, which is likely a mistake.
+    """
+    subject = _subject(about, name)
+    return [one.video_id for one in found if subject in _subjects(one.video_id, one.child, one.sessions)]
+
+
 def check_consent(store: StrPath, video_ids: Collection[str], *, project: str | None = None) -> None:
     """Refuse to let something of videos leave the store without consent.
 
@@ -93,6 +110,22 @@ def check_consent(store: StrPath, video_ids: Collection[str], *, project: str | 
     blocked = [one for one in consent_of(store, video_ids, project=project, known=known) if not one.may_be_exported]
     if blocked:
         raise _missing(blocked)
+
+
+def check_consent_of_file(store: StrPath, file: StrPath) -> None:
+    """Refuse to hand out a video file, if it is of a video of the store without consent.
+
+    Args:
+        store: the store's folder; one that is not there says nothing about anybody.
+        file: the video file.
+
+    Raises:
+        ConsentMissing: as for :func:`check_consent`.
+        StoreError: if a file that says so is damaged.
+    """
+    known = read_data_protection(store)
+    if known.consents or _is_required(known, None):  # else the file need not be hashed
+        check_consent(store, videos_of_file(store, file))
 
 
 def _missing(blocked: list[VideoConsent]) -> ConsentMissing:
@@ -123,14 +156,14 @@ def _child(one: VideoConsent) -> str:
 
 def _is_required(known: DataProtection, project: str | None) -> bool:
     if project is None:
-        return any(rules.consent_required for rules in known.projects.values())
+        return any(known.rules_of(one).consent_required for one in (*known.projects, WHOLE_STORE))
     return known.rules_of(project).consent_required
 
 
 def _latest(records: Iterable[ConsentRecord], project: str | None) -> dict[tuple[str, str, str], ConsentState]:
     """The last record about each child, session and video in each project that counts."""
     return {
-        (one.about, one.name, one.project or WHOLE_STORE): one.state
+        (*_subject(one.about, one.name), one.project or WHOLE_STORE): one.state
         for one in records
         if project is None or one.project in (None, project)
     }
@@ -148,11 +181,21 @@ def _of_video(
     covariates = read_covariates(store, video_id) if folder.is_dir() else None
     child = covariates.child if covariates else None
     sessions = _sessions(folder) if with_sessions else ()
-    subjects = {("video", video_id), *(("session", one) for one in sessions)}
-    subjects |= {("child", child.strip())} if child else set()
+    subjects = _subjects(video_id, child, sessions)
     states = {state for (about, name, _), state in latest.items() if (about, name) in subjects}
     state: ConsentState = "withdrawn" if "withdrawn" in states else "given" if "given" in states else "not recorded"
     return VideoConsent(video_id, state, child, sessions, required)
+
+
+def _subject(about: str, name: str) -> tuple[str, str]:
+    """What a record is about, as it is compared: ``c01`` is the child ``C01``; ids of videos are names of folders."""
+    return about, name.strip() if about == "video" else name.strip().casefold()
+
+
+def _subjects(video_id: str, child: str | None, sessions: Iterable[str]) -> set[tuple[str, str]]:
+    """All that a record about a video may be about."""
+    found = {_subject("video", video_id), *(_subject("session", one) for one in sessions)}
+    return found | ({_subject("child", child)} if child else set())
 
 
 def _sessions(folder: Path) -> tuple[str, ...]:

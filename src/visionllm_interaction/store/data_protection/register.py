@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,7 +24,7 @@ from visionllm_interaction.utils.path_type import StrPath
 
 FILE = "data_protection.json"
 WHOLE_STORE = "*"
-"""The rules of projects that have none of their own, and of stores that are used without the service."""
+"""The rules that projects follow where they have none of their own, and of stores used without the service."""
 ConsentState = Literal["given", "withdrawn", "not recorded"]
 ConsentSubject = Literal["child", "session", "video"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -54,7 +55,24 @@ class ConsentRecord(BaseModel):
 
 
 class ProjectRules(BaseModel):
-    """The rules of a project.
+    """The rules that are set for a project; each that is None is that of the whole store.
+
+    Attributes:
+        consent_required: whether videos without a recorded consent may not be exported.
+        retain_until: the last day on which its videos may be kept; ``never``: there is none, whatever the store says.
+        erase_when_due: whether a running service erases what is due by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    consent_required: bool | None = None
+    retain_until: date | Literal["never"] | None = None
+    erase_when_due: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRules:
+    """The rules that hold in a project: its own, and where it has none, those of the whole store.
 
     Attributes:
         consent_required: whether videos without a recorded consent may not be exported.
@@ -62,11 +80,9 @@ class ProjectRules(BaseModel):
         erase_when_due: whether a running service erases what is due by itself.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    consent_required: bool = False
-    retain_until: date | None = None
-    erase_when_due: bool = False
+    consent_required: bool
+    retain_until: date | None
+    erase_when_due: bool
 
 
 class DataProtection(BaseModel):
@@ -74,7 +90,7 @@ class DataProtection(BaseModel):
 
     Attributes:
         schema_version: of the file.
-        projects: project, or :data:`WHOLE_STORE` → its rules.
+        projects: project, or :data:`WHOLE_STORE` → the rules that are set for it.
         consents: records of consent, oldest first.
     """
 
@@ -84,9 +100,19 @@ class DataProtection(BaseModel):
     projects: Mapping[str, ProjectRules] = {}
     consents: tuple[ConsentRecord, ...] = ()
 
-    def rules_of(self, project: str) -> ProjectRules:
-        """The rules of a project: its own, else those of the whole store."""
-        return self.projects.get(project) or self.projects.get(WHOLE_STORE) or ProjectRules()
+    def rules_of(self, project: str) -> AppliedRules:
+        """The rules that hold in a project: each its own, else that of the whole store."""
+        layers = [self.own_rules_of(project), self.own_rules_of(WHOLE_STORE)]
+        until = next((one.retain_until for one in layers if one.retain_until is not None), None)
+        return AppliedRules(
+            next((one.consent_required for one in layers if one.consent_required is not None), False),
+            None if until == "never" else until,
+            next((one.erase_when_due for one in layers if one.erase_when_due is not None), False),
+        )
+
+    def own_rules_of(self, project: str) -> ProjectRules:
+        """The rules that are set for a project, or for :data:`WHOLE_STORE`."""
+        return self.projects.get(project) or ProjectRules()
 
 
 def read_data_protection(store: StrPath) -> DataProtection:
@@ -160,12 +186,12 @@ def record_consent(
 
 
 def set_rules(store: StrPath, project: str, rules: ProjectRules) -> None:
-    """Set the rules of a project.
+    """Set rules of a project.
 
     Args:
         store: the store's folder.
         project: the project, or :data:`WHOLE_STORE`.
-        rules: its rules.
+        rules: its rules; those that are not named in it stay as they are.
 
     Raises:
         StoreError: if there is no store, or its file is damaged.
@@ -173,11 +199,24 @@ def set_rules(store: StrPath, project: str, rules: ProjectRules) -> None:
     check_store(store)
     with wait_for_lock(Path(store)):
         former = read_data_protection(store)
-        _write(store, former.model_copy(update={"projects": {**former.projects, project: rules}}))
+        changed = former.own_rules_of(project).model_copy(update=rules.model_dump(exclude_unset=True))
+        _write(store, former.model_copy(update={"projects": {**former.projects, project: changed}}))
 
 
 def forget_consent_of_video(store: StrPath, video_id: str) -> None:
-    """Delete the records about a video that is erased; the caller holds the store's lock."""
+    """Delete the records about a video that is erased and is not in the store itself.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+    """
+    if (Path(store) / FILE).is_file():
+        with wait_for_lock(Path(store)):
+            forget_consent_under_lock(store, video_id)
+
+
+def forget_consent_under_lock(store: StrPath, video_id: str) -> None:
+    """Delete the records about a video that is erased, for callers that hold the store's lock."""
     with suppress(StoreError):  # one that is damaged blocks exports, and must not stop an erasure
         former = read_data_protection(store)
         kept = tuple(one for one in former.consents if (one.about, one.name) != ("video", video_id))

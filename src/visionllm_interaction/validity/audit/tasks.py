@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.formats.elan import eaf_bytes
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
+from visionllm_interaction.store.data_protection.consent import check_consent
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
@@ -109,6 +110,7 @@ def export_tasks(
     Raises:
         UsageError: for an unknown format, or clips in a format of images.
         InputDataError: if there is no audit.
+        ConsentMissing: if consent for a video was withdrawn, or is required and not recorded. Nothing is written then.
         VideoError: if images are needed and a video is gone.
     """
     if format not in _WRITERS:
@@ -119,6 +121,7 @@ def export_tasks(
             "A clip is no single image.", expected="elan or csv", found=format, fix="--format elan: one file per video"
         )
     tasks = tasks_of(audit, twice_only=twice_only)
+    check_consent(store or audit.design.store, sorted({task.video_id for task in tasks}))
     place.mkdir(parents=True, exist_ok=True)
     with open_store(store or audit.design.store, values="detected") as opened:
         files = _WRITERS[format](audit, tasks, place, opened)
