@@ -29,8 +29,8 @@ begin between frames that are far apart, ends holding where an object is set dow
 goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, starts from weaker detections, and joins
 tracks of people only where somebody else is unlikely to have come by. Version 5 estimates who is a child from faces,
 proportions and looks, and notes the quality of each second. Version 6 gives somebody of another look who stands where
-a lost person stood a track of their own, has no pick-up (put-down) of an object that was out of sight before (after) it,
-asks how long objects are in sight by a setting of its own, and reads frames that come before the first time stamp.
+a lost person stood a track of their own, has no pick-up (put-down) of an object out of sight before (after) it, asks
+how long objects are in sight by a setting of its own, and reads frames that come before the first time stamp.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""
