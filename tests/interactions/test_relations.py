@@ -33,7 +33,9 @@ def box(x: NDArray[np.float64] | float, y: NDArray[np.float64] | float, w: float
     return np.stack([x, y, x + w, y + h], axis=1)
 
 
-def scene(frames: FrameTable, things: dict[int, tuple[str, Boxes]]) -> tuple[list[Relation], list[Event]]:
+def scene(
+    frames: FrameTable, things: dict[int, tuple[str, Boxes]], config: EventsConfig = EventsConfig()
+) -> tuple[list[Relation], list[Event]]:
     """Relations and events of things by track id; NaN boxes are not seen."""
     rows = [
         (index, track_id, category, boxes[index])
@@ -53,7 +55,7 @@ def scene(frames: FrameTable, things: dict[int, tuple[str, Boxes]]) -> tuple[lis
     )
     tracks = summarise_tracks(table, frames, roles={})
     relations = find_relations(table, frames, tracks)
-    return relations, find_events(table, frames, tracks, relations=relations, size_px=SIZE)
+    return relations, find_events(table, frames, tracks, relations=relations, size_px=SIZE, config=config)
 
 
 def passed_over(frames: FrameTable, things: dict[int, tuple[str, Boxes]], *, most: int) -> FrameTable:
@@ -132,6 +134,13 @@ def test_holding_is_from_lifting_to_putting_down(fps: float) -> None:
     assert (begin, end) == (pytest.approx(2.0, abs=0.2), pytest.approx(6.0, abs=0.2))
     assert [(e.kind, e.track_ids) for e in events] == [("picks_up", (1, 2)), ("puts_down", (1, 2))]
     assert [e.begin_s for e in events] == [begin, end]
+
+
+@pytest.mark.parametrize("min_absence_s", [0.0, 0.5, 60.0])
+def test_how_long_people_are_away_does_not_decide_what_is_picked_up(min_absence_s: float) -> None:
+    config = EventsConfig(min_absence_s=min_absence_s, in_sight_s=1.0)
+    _, events = scene(frames_at(10, 10), carried(frames_at(10, 10)), config)
+    assert [e.kind for e in events] == ["picks_up", "puts_down"]
 
 
 @pytest.mark.parametrize("brought", [False, True])

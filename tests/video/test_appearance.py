@@ -194,3 +194,22 @@ def test_who_may_have_come_back_is_told_and_not_joined(tmp_path: Path) -> None:
     assert "track 2 (from 5.0 s) of track 1 (until 3.0 s)" in note
     other = track_from_file(*taking_turns(tmp_path, RIGHT_CHILD), config=apart)
     assert not any("may be the same person" in note for note in other.notes())
+
+
+@pytest.mark.parametrize("fps", [1, 2])
+def test_who_turns_round_between_two_frames_was_not_lost(tmp_path: Path, fps: int) -> None:
+    images, detections = [], []
+    for n in range(20):
+        image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        draw(image, 150, LEFT_CHILD if n < 10 else NEARLY_LEFT)
+        detections.append({"frame_index": n, "category_id": 1, "bbox": [box_at(150)[0], 40.0, *CHILD], "score": 0.9})
+        images.append(image)
+    video = write_images(tmp_path / "v.mp4", np.stack(images), times_ms=[1000 * n // fps for n in range(20)])
+    given = tmp_path / "d.json"
+    content = {"categories": [{"id": 1, "name": "child"}], "processed_frames": list(range(20))}
+    given.write_text(json.dumps({**content, "detections": detections}))
+    assert track_from_file(video, given).detections.track_id.tolist() == [1] * 20
+    # Lost for four frames and found with another look, it is somebody else at any rate.
+    apart = [found for found in detections if not 10 <= found["frame_index"] < 14]
+    given.write_text(json.dumps({**content, "detections": apart}))
+    assert set(track_from_file(video, given).detections.track_id.tolist()) == {1, 2}

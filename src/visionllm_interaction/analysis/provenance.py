@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.staleness import changed_keys
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 5
+ALGORITHM_VERSION = 6
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
@@ -28,7 +28,9 @@ in seconds where version 1 counted in usual steps. Version 3 adapts tracking to 
 begin between frames that are far apart, ends holding where an object is set down on a table, and finds who comes and
 goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, starts from weaker detections, and joins
 tracks of people only where somebody else is unlikely to have come by. Version 5 estimates who is a child from faces,
-proportions and looks, and notes the quality of each second.
+proportions and looks, and notes the quality of each second. Version 6 gives somebody of another look who stands where
+a lost person stood a track of their own, has no pick-up (put-down) of an object out of sight before (after) it, asks
+how long objects are in sight by a setting of its own, and reads frames that come before the first time stamp.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""

@@ -57,6 +57,8 @@ class EventsConfig(Section):
     """Longest time between one person's holding and the next's for a hand-over."""
     min_absence_s: float = Field(default=3.0, ge=0.0, le=60.0)
     """A person who is not visible for less than this neither left nor entered."""
+    in_sight_s: float = Field(default=3.0, ge=1.0, le=60.0)
+    """An object is put down (picked up) only if it is seen within this time after (before) it was held."""
     approach_s: float = Field(default=1.0, gt=0.0, le=30.0)
     """Two people must have been apart, both seen, for this long before one approaches (after one withdraws)."""
     joint_s: float = Field(default=0.4, ge=0.0, le=10.0)

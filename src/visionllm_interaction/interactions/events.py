@@ -18,6 +18,7 @@ from visionllm_interaction.interactions.spans import runs
 from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
 
 _STAYS_S = 0.5
+"""Sightings of an object so soon after it was held, or before it is, do not count: it may be going out of sight."""
 _CUT_BY_EDGE = 0.8
 """A person whose box is lower than this share of its usual height is cut by the image's lower edge."""
 _CUT_S = 0.1
@@ -124,10 +125,10 @@ def _ends_of(
     taken = former is not None and _is_handover(former, bout, config)
     if former is not None and taken:
         yield bout.begin_s, "hands_over", (former.subject_track_id, person, item), bout.confidence
-    elif bout.begin_s - grid.begins_s[0] > _CUT_S and _was_there(bout, grid, config.min_absence_s):
+    elif bout.begin_s - grid.begins_s[0] > _CUT_S and _was_there(bout, grid, config.in_sight_s):
         yield bout.begin_s, "picks_up", (person, item), bout.confidence
     given = later is not None and _is_handover(bout, later, config)
-    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid, config.min_absence_s):
+    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid, config.in_sight_s):
         yield bout.end_s, "puts_down", (person, item), bout.confidence
 
 
@@ -136,20 +137,20 @@ def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> b
     return giver.subject_track_id != receiver.subject_track_id and apart_s <= config.handover_s
 
 
-def _stays(bout: Relation, grid: SceneGrid, absence_s: float) -> bool:
+def _stays(bout: Relation, grid: SceneGrid, in_sight_s: float) -> bool:
     """Whether the object is in sight after the bout; one that is carried out of sight is not put down.
 
     Somebody who leaves with it may be lost a moment before it, so it has to be seen later than that, before
-    ``absence_s``.
+    ``in_sight_s``.
     """
     begin_s = bout.end_s if grid.ends_s[-1] - bout.end_s <= _STAYS_S else bout.end_s + _STAYS_S
-    return _is_seen(bout.object_track_id, grid, begin_s, bout.end_s + max(absence_s, _STAYS_S))
+    return _is_seen(bout.object_track_id, grid, begin_s, bout.end_s + in_sight_s)
 
 
-def _was_there(bout: Relation, grid: SceneGrid, absence_s: float) -> bool:
+def _was_there(bout: Relation, grid: SceneGrid, in_sight_s: float) -> bool:
     """Whether the object was in sight before the bout; one that is brought along is not picked up."""
     end_s = bout.begin_s if bout.begin_s - grid.begins_s[0] <= _STAYS_S else bout.begin_s - _STAYS_S
-    return _is_seen(bout.object_track_id, grid, bout.begin_s - max(absence_s, _STAYS_S), end_s)
+    return _is_seen(bout.object_track_id, grid, bout.begin_s - in_sight_s, end_s)
 
 
 def _is_seen(track_id: int, grid: SceneGrid, begin_s: float, end_s: float) -> bool:

@@ -106,7 +106,7 @@ class TrackConfig(Section):
     appearance_limit: float = Field(default=0.25, ge=0.0, le=1.0)
     """Tracks whose histograms differ by more are not stitched; those of two children usually differ by 0.2."""
     appearance_nearest: float = Field(default=0.06, ge=0.0, le=1.0)
-    """People lost for over half a second are the same only if their most similar histograms differ by less."""
+    """People lost for over half a second and a frame are the same only if their nearest histograms differ by less."""
     min_duration_s: float = Field(default=0.4, ge=0.0, le=60.0)
     """Shorter tracks are noise: their detections stay, on no track."""
     min_detections: int = Field(default=4, ge=1)

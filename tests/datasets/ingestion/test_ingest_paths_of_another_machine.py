@@ -213,6 +213,17 @@ def test_yolo_lists_of_another_machine(tmp_path: Path, kind: str) -> None:
     assert names(take_in(root)) == {"train": ["0.jpg", "2.jpg"], "val": ["1.jpg"]}
 
 
+def test_a_missing_image_of_a_yolo_list_is_no_other_camera_s(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("cam2/0001", "cam2/0002", "cam2/0003"):
+        image(root / f"{name}.jpg")
+        write(root / f"{name}.txt", "0 0.2 0.25 0.2 0.3\n")
+    write(root / "data.yaml", "train: train.txt\nval: val.txt\nnames: [ball]\n")
+    write(root / "train.txt", "cam1/0001.jpg\ncam2/0002.jpg\n")
+    write(root / "val.txt", "cam2/0003.jpg\n")
+    assert names(take_in(root)) == {"train": ["cam2/0002.jpg"], "val": ["cam2/0003.jpg"]}
+
+
 def test_files_of_other_programs_are_no_images(tmp_path: Path) -> None:
     """Notebooks' checkpoints and macOS's side files would count as images without objects."""
     root = tmp_path / "data"
@@ -240,3 +251,78 @@ def test_several_records_of_one_name_in_cvat_subsets_keep_their_files(tmp_path: 
     manifest = take_in(root)
     content: dict[str, Any] = splits(manifest)
     assert all((Path(manifest.root) / f"{split}2017/a.jpg").is_file() for split in content)
+
+
+SEVERAL: dict[str, Callable[[Path, list[str]], None]] = {}
+
+
+def several(form: Callable[[Path, list[str]], None]) -> Callable[[Path, list[str]], None]:
+    SEVERAL[form.__name__] = form
+    return form
+
+
+@several
+def coco(root: Path, listed: list[str]) -> None:
+    images = [{"id": n, "width": 200, "height": 100, "file_name": name} for n, name in enumerate(listed)]
+    boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [20, 10, 40, 30], "area": 1200, "iscrowd": 0}
+             for n, _ in enumerate(listed)]  # fmt: skip
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "ball"}]}
+    write(root / "train.json", json.dumps(content))
+
+
+@several
+def cvat(root: Path, listed: list[str]) -> None:
+    box = '<box label="ball" xtl="20" ytl="10" xbr="60" ybr="40"/>'
+    entries = (f'<image id="{n}" name="{name}" width="200" height="100">{box}</image>' for n, name in enumerate(listed))
+    write(root / "annotations.xml", f"<annotations><version>1.1</version>{''.join(entries)}</annotations>")
+
+
+@several
+def labelstudio(root: Path, listed: list[str]) -> None:
+    tasks = [json.loads(as_labelstudio(name)[1])[0] | {"id": n} for n, name in enumerate(listed)]
+    write(root / "export.json", json.dumps(tasks))
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+def test_a_missing_image_is_no_other_camera_s_where_names_are_right(tmp_path: Path, form: str) -> None:
+    root = tmp_path / "data"
+    for name in ("cam2/0001.jpg", "cam2/0002.jpg"):
+        image(root / name)
+    SEVERAL[form](root, ["cam1/0001.jpg", "cam2/0002.jpg"])
+    manifest = take_in(root)
+    kept = [path.name for path in (Path(manifest.root) / "train2017").rglob("*.jpg")]
+    assert kept == ["0002.jpg"]
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat"])
+def test_what_was_taken_for_names_of_another_place_is_noted(tmp_path: Path, form: str) -> None:
+    root = tmp_path / "data"
+    image(root / "cam2/0001.jpg")
+    SEVERAL[form](root, ["/home/ann/cam2/0001.jpg"])
+    source = take_in(root).source
+    assert source is not None
+    assert "1 of 1 images are named by a path that is not here, such as /home/ann/cam2/0001.jpg" in source.notes[0]
+
+
+@pytest.mark.parametrize("form", SEVERAL)
+def test_a_file_found_as_written_is_no_other_record_s_too(tmp_path: Path, form: str) -> None:
+    root = tmp_path / "data"
+    image(root / "cam1/0001.jpg")
+    SEVERAL[form](root, ["0001.jpg", "/home/ann/cam1/0001.jpg"])
+    manifest = take_in(root)
+    assert len([*(Path(manifest.root) / "train2017").rglob("*.jpg")]) == 1
+
+
+def test_only_an_image_s_own_name_is_written_anew(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    image(root / "a.jpg")
+    entry = {
+        "id": 0,
+        "extra": {"file_name": "orig.png", "k": 1},
+        "file_name": "/home/ann/a.jpg",
+        "width": 200,
+        "height": 100,
+    }
+    content = {"images": [entry], "annotations": [], "categories": [{"id": 1, "name": "ball"}]}
+    write(root / "train.json", json.dumps(content))
+    assert splits(take_in(root))["train"]["images"] == [entry | {"file_name": "a.jpg"}]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_centres
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
 from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance, least_distance
@@ -160,7 +161,9 @@ def fit_of_one(rows: DetectionTable, former: Ids, later: Ids) -> float:
 _LISTED = 5
 
 
-def return_notes(rows: DetectionTable, features: AppearanceFeatures, *, config: TrackConfig) -> tuple[str, ...]:
+def return_notes(
+    rows: DetectionTable, features: AppearanceFeatures, *, frames: FrameTable, config: TrackConfig
+) -> tuple[str, ...]:
     """A note on tracks of people who may have been there before, under another track.
 
     Whoever leaves and comes back gets a new track. Where both look alike it may be one person; colours cannot tell.
@@ -168,12 +171,13 @@ def return_notes(rows: DetectionTable, features: AppearanceFeatures, *, config: 
     Args:
         rows: tracked detections, without interpolated ones.
         features: appearance features of these rows.
+        frames: all frames of the video.
         config: how much people may differ who look alike.
 
     Returns:
         One note that lists them, or none.
     """
-    seen = TrackAppearance.of(rows, rows.track_id, features, window_s=config.appearance_window_s)
+    seen = TrackAppearance.of(rows, rows.track_id, features, frames=frames, window_s=config.appearance_window_s)
     people = np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES)) & (rows.track_id != UNTRACKED)
     tracks = [(int(i), np.flatnonzero(rows.track_id == i)) for i in np.unique(rows.track_id[people])]
     spans = {i: (float(rows.timestamp_s[own[0]]), float(rows.timestamp_s[own[-1]])) for i, own in tracks}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.core.frame_table import FrameTable, usual_steps
 from visionllm_interaction.video.tracking.appearance import (
     HISTOGRAMS,
     MIN_SAMPLES,
@@ -30,7 +31,9 @@ _CLEAR_IOU = 0.1
 _APART_S = 0.5
 """An encounter is over when both were seen apart for this time."""
 BLINK_S = 0.5
-"""In a shorter gap nobody leaves and nobody else comes."""
+"""In a shorter gap nobody leaves and nobody else comes …"""
+_NEXT_FRAME = 1.5
+"""… nor in one of fewer usual steps between processed frames: nobody was lost who is in the next one."""
 _EDGE_S = 0.5
 """The switch may be up to this time before or after the encounter."""
 
@@ -54,6 +57,7 @@ class TrackAppearance:
         overlaps: (m, 2) rows that overlap in a frame, and their IoU (m,).
         clear: (n,) whether a row overlaps no other object of its category.
         window_s: length of the windows before and after a given time.
+        blink_s: (n,) longest time in seconds after which an object, seen again, was not lost since a row.
     """
 
     rows: DetectionTable
@@ -61,14 +65,17 @@ class TrackAppearance:
     overlaps: tuple[Ids, NDArray[np.float64]]
     clear: NDArray[np.bool_]
     window_s: float
+    blink_s: NDArray[np.float64]
 
     @classmethod
-    def of(cls, rows: DetectionTable, ids: Ids, features: AppearanceFeatures, *, window_s: float) -> TrackAppearance:
-        """Build from ``rows`` with tracklet ``ids`` (n,)."""
+    def of(
+        cls, rows: DetectionTable, ids: Ids, features: AppearanceFeatures, *, frames: FrameTable, window_s: float
+    ) -> TrackAppearance:
+        """Build from ``rows`` with tracklet ``ids`` (n,), in the processed ones of ``frames``."""
         overlaps = _overlaps(rows, ids)
         clear = np.ones(len(rows), np.bool_)
         clear[overlaps[0].ravel()] = False
-        return cls(rows, features, overlaps, clear, window_s)
+        return cls(rows, features, overlaps, clear, window_s, _blinks_s(rows, frames))
 
     def before(self, own: Ids, time_s: float) -> NDArray[np.float64] | None:
         """Mean features of the rows ``own`` up to ``time_s``; ``None`` if too few are unoccluded."""
@@ -132,7 +139,7 @@ def split_where_replaced(rows: DetectionTable, ids: Ids, appearance: TrackAppear
     for track_id in np.unique(ids[is_person & (ids != UNTRACKED)]).tolist():
         own = np.flatnonzero(ids == track_id)
         begin = 0
-        for gap in (np.flatnonzero(np.diff(rows.timestamp_s[own]) > BLINK_S) + 1).tolist():
+        for gap in (np.flatnonzero(np.diff(rows.timestamp_s[own]) > appearance.blink_s[own[:-1]]) + 1).tolist():
             former, later = own[begin:gap], own[gap:]
             end_s, begin_s = float(rows.timestamp_s[former[-1]]), float(rows.timestamp_s[later[0]])
             nearest = appearance.nearest(former, later, end_s, begin_s)
@@ -179,6 +186,13 @@ def correct_identity_switches(rows: DetectionTable, ids: Ids, appearance: TrackA
             ids[first.rows[late[first.rows]]] = other
             ids[second.rows[late[second.rows]]] = one
     return ids
+
+
+def _blinks_s(rows: DetectionTable, frames: FrameTable) -> NDArray[np.float64]:
+    times_s = frames.timestamp_s[frames.processed]
+    at = np.searchsorted(times_s, rows.timestamp_s)
+    blinks_s: NDArray[np.float64] = np.maximum(BLINK_S, _NEXT_FRAME * usual_steps(times_s)[at])
+    return blinks_s
 
 
 def _overlaps(rows: DetectionTable, ids: Ids) -> tuple[Ids, NDArray[np.float64]]:

@@ -173,7 +173,7 @@ def track_with_detector(
         rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
     )
     searched = detector.categories.names
-    remarks = _returns(tracked, features, config)
+    remarks = _returns(tracked, features, frames, config)
     return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, remarks, meter.result())
 
 
@@ -316,18 +316,20 @@ def track_from_file(
     remarks = (
         *given.notes,
         *given.silence(frames),
-        *_returns(tracked, known, config),
+        *_returns(tracked, known, frames, config),
         *_left_out_note(given.left_out(frames), config.decode, rest=len(table)),
     )
     measured = None if meter is None else meter.result()
     return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks, measured)
 
 
-def _returns(tracked: DetectionTable, features: AppearanceFeatures | None, config: VideoConfig) -> tuple[str, ...]:
+def _returns(
+    tracked: DetectionTable, features: AppearanceFeatures | None, frames: FrameTable, config: VideoConfig
+) -> tuple[str, ...]:
     """A note on people who may have come back; the rows that were detected keep the order of their features."""
-    return (
-        () if features is None else return_notes(tracked.select(~tracked.interpolated), features, config=config.track)
-    )
+    if features is None:
+        return ()
+    return return_notes(tracked.select(~tracked.interpolated), features, frames=frames, config=config.track)
 
 
 def _every_frame(config: VideoConfig) -> VideoConfig:

@@ -102,7 +102,9 @@ def postprocess_tracklets(
     rows, ids = vote_categories(rows, ids, config=config)
     ids = extend_to_first_detection(rows, ids, frames, config=config)
     appearance = (
-        None if features is None else TrackAppearance.of(rows, ids, features, window_s=config.appearance_window_s)
+        None
+        if features is None
+        else TrackAppearance.of(rows, ids, features, frames=frames, window_s=config.appearance_window_s)
     )
 
     def stitched(ids: NDArray[np.int64]) -> NDArray[np.int64]:

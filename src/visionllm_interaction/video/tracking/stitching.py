@@ -269,7 +269,7 @@ def _with_appearance(
         return cost + _UNKNOWN
     if distance > limit:
         return None
-    if former.category in PERSON_CATEGORIES and later.begin_s - former.end_s > BLINK_S:
+    if former.category in PERSON_CATEGORIES and later.begin_s - former.end_s > appearance.blink_s[former.rows[-1]]:
         # Time enough for one person to leave and another to stand in the same place.
         nearest = appearance.nearest(former.rows, later.rows, former.end_s, later.begin_s)
         if nearest is not None and nearest > config.appearance_nearest:

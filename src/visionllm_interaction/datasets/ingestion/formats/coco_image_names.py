@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.formats.common import broken, decode_json
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere, moved_notes
 
 _EXPECTED = "COCO's JSON with images[].file_name"
 _LIST_OF_IMAGES = re.compile(rb'"images"\s*:\s*\[')
@@ -75,13 +75,7 @@ class CocoImages:
         Returns:
             The sentence; nothing if there are no such names.
         """
-        if not self.moved:
-            return ()
-        written, file = next(iter(self.moved.items()))
-        return (
-            f"{len(self.moved)} of {len(self.names)} images are named by a path that is not here, such as {written}: "
-            f"each is the file that shares the longest end of its path with it, here {file.relative_to(root)}",
-        )
+        return moved_notes(self.moved, images=len(self.names), root=root)
 
 
 def split_word(name: str) -> str | None:
@@ -139,13 +133,7 @@ def find_images(annotations: Path, subset: str, files: ImageFiles) -> CocoImages
             file = next((file for text in name.on_disk if (file := own.find(text, hint=hint))), None)
             found |= {name.name: file} if file else {}
     absent = [name.name for name in names if name.name not in found]
-    elsewhere = [name for name in absent if leads_elsewhere(name)]
-    if not found:
-        # No name is right as it stands, so that their folders are another machine's. Where some are, the others mean
-        # what they say, and their images are missing.
-        elsewhere += [name for name in absent if not leads_elsewhere(name)]
-    guessed = files.without_guesses({**found, **own.nearest_of_all(elsewhere, hint=hint)})
-    moved = {name: file for name in elsewhere if (file := guessed[name])}
+    moved = own.nearest_of_all(absent, taken=found.values(), hint=hint)
     renamed = _renamed(moved, {name.name for name in names}, places)
     return CocoImages(
         {name.name: renamed.get(name.name, name.name) for name in names},

@@ -255,12 +255,31 @@ def _with_name(raw: msgspec.Raw, found: CocoImages) -> bytes:
     name = found.names.get(written) if written else None
     if name is None or image.get("file_name") == name:
         return record
-    rest = _OWN_NAME.sub(b"", record).lstrip()[1:].lstrip()
-    return b'{"file_name":' + msgspec.json.encode(name) + (b"," if not rest.startswith(b"}") else b"") + rest
+    written_anew = msgspec.json.encode(name)
+    spans = _own_names(record)
+    for begin, end in reversed(spans):
+        record = record[:begin] + written_anew + record[end:]
+    if spans:
+        return record
+    rest = record.lstrip()[1:].lstrip()
+    return b'{"file_name":' + written_anew + (b"," if not rest.startswith(b"}") else b"") + rest
 
 
-_VALUE = rb'"file_name"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")'
-_OWN_NAME = re.compile(_VALUE + rb"\s*,|,\s*" + _VALUE + rb"(?=\s*\})|" + _VALUE + rb"(?=\s*\})")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+_VALUE = re.compile(rb'\s*:\s*(null|"(?:[^"\\]|\\.)*")')
+
+
+def _own_names(record: bytes) -> list[tuple[int, int]]:
+    """Where the values of an image's own ``file_name`` are; what it holds may have such a key too."""
+    found, depth = [], 0
+    for token in _TOKEN.finditer(record):
+        if token[0] in b"{[":
+            depth += 1
+        elif token[0] in b"]}":
+            depth -= 1
+        elif depth == 1 and token[0] == b'"file_name"' and (value := _VALUE.match(record, token.end())):
+            found.append(value.span(1))
+    return found
 
 
 def _divided(split: CocoSplit, folder: Path, division: Division) -> list[tuple[str, str]]:

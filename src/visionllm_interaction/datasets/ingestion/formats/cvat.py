@@ -45,7 +45,12 @@ from visionllm_interaction.datasets.ingestion.formats.cvat_frame_numbers import 
     TrackedShape,
     place_frames,
 )
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere, path_in_address
+from visionllm_interaction.datasets.ingestion.formats.image_files import (
+    ImageFiles,
+    leads_elsewhere,
+    moved_notes,
+    path_in_address,
+)
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -69,6 +74,10 @@ class _CvatFile:
     tasks: dict[str, Task] = field(default_factory=dict)
     """By id; a file of one task, whose tracks need not say which, has it under ""."""
     images: list[ConvertedImage] = field(default_factory=list)
+    absent: list[tuple[int, Element]] = field(default_factory=list)
+    """Images whose names are not right as they stand, and how many others come before each."""
+    moved: dict[str, Path] = field(default_factory=dict)
+    """Names of another place → the files taken for them."""
     left_out: list[LeftOut] = field(default_factory=list)
     told_in_frames: bool = False
     """Whether there are tracks, or a video without any object."""
@@ -100,10 +109,12 @@ def read_cvat(data: DetectedDataset) -> ConvertedDataset:
     told = [task for file in files if file.told_in_frames and not file.images for task in file.tasks.values()]
     left_out = [entry for file in files for entry in file.left_out]
     found = _without_guesses([image for file in files for image in file.images], images)
+    moved = {name: path for file in files for name, path in file.moved.items()}
+    notes = moved_notes(moved, images=len(found), root=images.root)
     for task, placed in place_frames(told, images):
         found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
-    return ConvertedDataset(labels_in_order(declared, found), tuple(found), tuple(left_out))
+    return ConvertedDataset(labels_in_order(declared, found), tuple(found), tuple(left_out), notes)
 
 
 def _read(path: Path, images: ImageFiles) -> _CvatFile:
@@ -113,11 +124,14 @@ def _read(path: Path, images: ImageFiles) -> _CvatFile:
             if element.tag == "meta":
                 _read_meta(element, file)
             elif element.tag == "image":
-                if image := _converted_image(element, file, images):
-                    file.images.append(image)
+                if found := images.as_written(element.attrib["name"], hint=_subset_of(element, file)):
+                    file.images += _converted_image(element, file, found, images.root)
+                else:
+                    file.absent.append((len(file.images), element))
             elif element.tag == "track":
                 file.told_in_frames = True
                 _read_track(element, file)
+        _find_absent(file, images)
     except (ParseError, DefusedXmlException, KeyError, ValueError, ArithmeticError, OSError) as error:
         raise broken(path, error, expected="CVAT's XML, version 1.1") from error
     return file
@@ -171,28 +185,44 @@ def _pixels(element: Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _converted_image(element: Element, file: _CvatFile, images: ImageFiles) -> ConvertedImage | None:
-    name, task = element.attrib["name"], file.task(element.get("task_id"))
-    subset = element.get("subset", task.subset)
+def _subset_of(element: Element, file: _CvatFile) -> str:
+    return element.get("subset", file.task(element.get("task_id")).subset)
+
+
+def _find_absent(file: _CvatFile, images: ImageFiles) -> None:
+    """Put in their places the images whose names are not right as they stand."""
+    taken = {image.file for image in file.images if image.file}
+    names: dict[str, list[str]] = {}
+    for _, element in file.absent:
+        names.setdefault(_subset_of(element, file), []).append(element.attrib["name"])
+    moved = {subset: images.nearest_of_all(same, taken=taken, hint=subset) for subset, same in names.items()}
+    before, placed = 0, []
+    for at, element in file.absent:
+        name = element.attrib["name"]
+        found = moved[_subset_of(element, file)].get(name)
+        placed += file.images[before:at]
+        placed += _converted_image(element, file, found, images.root)
+        before = at
+        file.moved |= {name: found} if found else {}
+    file.images = [*placed, *file.images[before:]]
+
+
+def _converted_image(element: Element, file: _CvatFile, found: Path | None, root: Path) -> list[ConvertedImage]:
+    """The image, if its size is known."""
+    name, subset = element.attrib["name"], _subset_of(element, file)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
-    found = images.nearest(name, hint=subset)
     stated = tuple(int(float(element.get(key) or 0)) for key in ("width", "height"))
     size = (stated[0], stated[1]) if all(stated) else (upright_size(found) if found else None)
     if size is None:
         reason = "neither the export nor a file says how large it is"
         file.left_out.append(LeftOut("image", reason, where, dict(element.attrib), faulty=True))
-        return None
+        return []
     tags = [{"label": tag.get("label"), "attributes": _attributes(tag)} for tag in element if tag.tag == "tag"]
     about = {"id": element.get("id"), "task_id": element.get("task_id"), "tags": tags}
     shapes = (_shape(child, size, file.left_out, where=where) for child in element if child.tag != "tag")
-    return ConvertedImage(
-        _name_here(name, found, images.root),
-        found,
-        *size,
-        subset,
-        tuple(shape for shape in shapes if shape),
-        {"cvat": {key: value for key, value in about.items() if value}},
-    )
+    kept = tuple(shape for shape in shapes if shape)
+    extra = {"cvat": {key: value for key, value in about.items() if value}}
+    return [ConvertedImage(_name_here(name, found, root), found, *size, subset, kept, extra)]
 
 
 def _name_here(name: str, found: Path | None, root: Path) -> str:

@@ -13,7 +13,7 @@ import itertools
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -60,6 +60,10 @@ class ImageFiles:
         fitting = next((found for parts in _readings(name) if (found := self._ending_in(parts))), [])
         return self._one(name, fitting, hint)
 
+    def as_written(self, name: str, *, hint: str = "") -> Path | None:
+        """Find the file of a name that is right as it stands: as :meth:`find` does, unless it leads elsewhere."""
+        return None if leads_elsewhere(name) else self.find(name, hint=hint)
+
     def nearest(self, name: str, *, hint: str = "") -> Path | None:
         """Find the file that shares the longest end of its path with ``name``.
 
@@ -83,35 +87,42 @@ class ImageFiles:
         """Whether a file shares an end of its path with ``name``, be it one or several."""
         return any(self._ending_in(parts[-1:]) for parts in _readings(name))
 
-    def nearest_of_all(self, names: Iterable[str], *, hint: str = "") -> dict[str, Path | None]:
-        """Find the file of each name as :meth:`nearest` does; no file becomes the image of two names.
+    def nearest_of_all(self, absent: Iterable[str], *, taken: Collection[Path] = (), hint: str = "") -> dict[str, Path]:
+        """Find the files of the names that say another place, as :meth:`nearest` does.
 
         Args:
-            names: paths or addresses as written in the annotations.
+            absent: the names in an annotation file that are not right as they stand.
+            taken: files of its names that are; they become the image of no other name.
             hint: folder name that decides between several matches, for example a split.
 
         Returns:
-            Name → image file, or ``None`` if there is none or another name fits it as well or better.
+            Name → image file, of those that have one that no other name fits as well or better.
 
         Raises:
             InputDataError: if several files fit a name equally well.
         """
-        return self.without_guesses({name: self.nearest(name, hint=hint) for name in dict.fromkeys(names)})
+        elsewhere = of_another_place(absent, some_are_right=bool(taken))
+        found = self.without_guesses({name: self.nearest(name, hint=hint) for name in elsewhere}, taken=taken)
+        return {name: file for name, file in found.items() if file}
 
-    def without_guesses(self, found: Mapping[str, Path | None]) -> dict[str, Path | None]:
+    def without_guesses(
+        self, found: Mapping[str, Path | None], *, taken: Collection[Path] = ()
+    ) -> dict[str, Path | None]:
         """Leave a file that was found for several names to the one whose folders agree best with it.
 
         Args:
             found: name → file.
+            taken: files that are the images of other names for certain.
 
         Returns:
-            The same, with ``None`` where another name agrees as well or better.
+            The same, with ``None`` where the file is taken or another name agrees as well or better.
         """
+        certain = frozenset(taken)
         names: dict[Path, list[str]] = defaultdict(list)
-        for name, file in found.items():
+        kept = {name: None if file in certain else file for name, file in found.items()}
+        for name, file in kept.items():
             if file:
                 names[file].append(name)
-        kept = dict(found)
         for file, several in names.items():
             if len(several) < 2:
                 continue
@@ -184,6 +195,42 @@ def leads_elsewhere(name: str) -> bool:
     """Whether a name is that of another place: absolute, with Windows's separators, an address, or with ``..``."""
     path = PurePosixPath(name)
     return path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name or bool(_SCHEME.match(name))
+
+
+def of_another_place(absent: Iterable[str], *, some_are_right: bool) -> list[str]:
+    """The names that say another place, of those of an annotation file that are not right as they stand.
+
+    Where no name is right, their folders are another machine's. Where some are, the others mean what they say, and
+    their images are missing, unless they lead elsewhere.
+
+    Args:
+        absent: the names that are not right as they stand.
+        some_are_right: whether others of the same file are.
+
+    Returns:
+        Those to look for below the data folder, each once.
+    """
+    return [name for name in dict.fromkeys(absent) if not some_are_right or leads_elsewhere(name)]
+
+
+def moved_notes(moved: Mapping[str, Path], *, images: int, root: Path) -> tuple[str, ...]:
+    """How names of another place were read, in a sentence.
+
+    Args:
+        moved: names as written that say another place → the files taken for them.
+        images: how many images the annotations name.
+        root: the data folder.
+
+    Returns:
+        The sentence; nothing if there are no such names.
+    """
+    if not moved:
+        return ()
+    written, file = next(iter(moved.items()))
+    return (
+        f"{len(moved)} of {images} images are named by a path that is not here, such as {written}: "
+        f"each is the file that shares the longest end of its path with it, here {file.relative_to(root)}",
+    )
 
 
 def path_in_address(address: str) -> str:

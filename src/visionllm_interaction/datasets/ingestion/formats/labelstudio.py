@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,7 +33,12 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, path_in_address
+from visionllm_interaction.datasets.ingestion.formats.image_files import (
+    ImageFiles,
+    leads_elsewhere,
+    of_another_place,
+    path_in_address,
+)
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 Json = Mapping[str, Any]
@@ -151,12 +156,10 @@ def _converted_images(
     by_address: dict[str, list[_AnnotatedTask]] = {}
     for task in tasks:
         by_address.setdefault(task.address, []).append(task)
-    found = files.without_guesses(
-        {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
-    )
+    found, moved = _find_all({address: same[0].upload for address, same in by_address.items()}, files)
     images = []
     for address, same in by_address.items():
-        if image := _converted_image(address, same, found[address], left_out):
+        if image := _converted_image(address, same, found.get(address) or moved.get(address), left_out):
             images.append(image)
     return images
 
@@ -244,13 +247,27 @@ def _file_name(address: str) -> str:
     return PurePosixPath(path_in_address(address)).name
 
 
-def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
-    """The file of an address: with as many of its folders as there are here, else under the name of an upload."""
+def _find_all(uploads: Mapping[str, str], files: ImageFiles) -> tuple[dict[str, Path], dict[str, Path]]:
+    """The files of addresses (address → name of the upload): those right as they stand, and those of another place."""
+    names = {address: _names_of(address, upload) for address, upload in uploads.items()}
+    relative = {address: texts for address, texts in names.items() if not leads_elsewhere(address)}
+    found = {address: file for address, texts in relative.items() if (file := _first(files.find, texts))}
+    elsewhere = of_another_place((name for name in names if name not in found), some_are_right=bool(found))
+    nearest = {address: _first(files.nearest, names[address]) for address in elsewhere}
+    kept = files.without_guesses(nearest, taken=found.values())
+    return found, {address: file for address, file in kept.items() if file}
+
+
+def _first(find: Callable[[str], Path | None], names: Iterable[str]) -> Path | None:
+    return next((file for name in names if (file := find(name))), None)
+
+
+def _names_of(address: str, upload: str) -> list[str]:
+    """What the file of an address may be called: as the address says, else as an upload."""
     path = path_in_address(address)
     name = PurePosixPath(path).name
     names = [path, unquote(path), str(PurePosixPath(path).with_name(_UPLOAD_PREFIX.sub("", name))) if name else ""]
-    names += [upload, _UPLOAD_PREFIX.sub("", upload)]
-    return next((file for name in names if name and (file := files.nearest(name))), None)
+    return [text for text in (*names, upload, _UPLOAD_PREFIX.sub("", upload)) if text]
 
 
 def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int, int] | None:

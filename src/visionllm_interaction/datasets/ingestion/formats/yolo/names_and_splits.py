@@ -303,8 +303,13 @@ def _images_of(text: str, places: Sequence[Path], files: ImageFiles, dataset: Yo
         yield from (name for name in files.names if below == "." or name.startswith(f"{below}/"))
         return
     dataset.own_files = dataset.own_files | {place}
-    for line in _lines(place):
-        found = _inside(place.parent / line, files.root) or files.nearest(line)
+    lines = _lines(place)
+    here = {
+        line: path for line in lines if (path := _inside(place.parent / line, files.root) or files.as_written(line))
+    }
+    moved = files.nearest_of_all((line for line in lines if line not in here), taken=here.values())
+    for line in lines:
+        found = here.get(line) or moved.get(line)
         if found and found.is_file():
             yield found.relative_to(files.root).as_posix()
         else:
