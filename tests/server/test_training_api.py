@@ -24,6 +24,10 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.uploads import JobOptions, Upload
+from visionllm_interaction.server.jobs.video_probe import VideoMetadata
+from visionllm_interaction.server.jobs.worker import AnalysisRequest
+from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.training.activation import activated
 
 pytestmark = pytest.mark.timeout(600)
@@ -231,3 +235,37 @@ def test_a_closed_gate_keeps_the_detector(tmp_path: Path, runs: Path, tiny_check
         "max_latency_ratio"
     ]
     assert service.detector.checkpoint == before and activated(lab.config.models_dir, tiny_checkpoint) is None
+
+
+def make_upload(service: Service) -> Upload:
+    """An upload as it lies in the shared data folder."""
+    service.uploads.prepare()
+    facts = VideoMetadata(container="mov,mp4,m4a,3gp,3g2,mj2", codec="h264", width=64, height=48, duration_s=1.0, frames_per_s=25.0)
+    with service.uploads.receiving() as incoming:
+        incoming.write(b"film")
+        return service.uploads.publish(
+            incoming.received(), name="film.mp4", facts=facts, options=JobOptions(), project="default"
+        )
+
+
+def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: Path, tiny_checkpoint: Path) -> None:
+    [lab] = lab_of(tmp_path, runs, detector=tiny_checkpoint, device="cpu")
+    worker = Service(lab.config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    worker.detector.start()
+    wait_for(lambda: worker.detector.state == "ready")
+    upload = make_upload(worker)
+
+    def analysed_with() -> Path:
+        request = worker.request_for(upload.job_id)
+        assert isinstance(request, AnalysisRequest)
+        return request.detector
+
+    assert analysed_with() == tiny_checkpoint.absolute()
+    assert lab.client.post(f"/v1/detectors/{lab.run}/activation", json={}).status_code == 202
+    wait_for(lambda: lab.get("/detectors")["activation"]["state"] == "active")
+    activated_file = lab.app.state.service.detector.checkpoint
+    assert activated_file != tiny_checkpoint and analysed_with() == activated_file
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), (200, 90, 40)).save(buffer, "PNG")
+    found = worker.detector.detect(buffer.getvalue(), min_confidence=0.5, max_megapixels=1)
+    assert found.detector.digest == activated_file.stem

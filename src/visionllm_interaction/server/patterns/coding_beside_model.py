@@ -41,8 +41,14 @@ def compare_codings(
         The comparisons, and what can be compared.
 
     Raises:
-        UsageError: if there is no such coding or state.
+        UsageError: if there is no such coding or state, or only one of the two is named.
     """
+    if (coding is None) != (state is None):
+        raise UsageError(
+            "A comparison needs a coding and a state.",
+            expected="tier (with participant and label) and state, or neither",
+            found="only the state" if coding is None else "only the tier",
+        )
     codes = [code for code in store.codes(video_id) if code.kind == "code" and code.end_s > code.begin_s]
     states = {str(one): one for one in states_of(store, video_id)}
     codings = _codings(codes)
@@ -55,9 +61,15 @@ def compare_codings(
             )
         pairs = [(coding, state)]
     else:
-        pairs = [(one, name) for one in codings for name in states if _says(one) == _plain(name)][:MOST]
-    compared = [_compare(store, video_id, codes, one, states[name]) for one, name in pairs]
-    return VideoComparisons(video_id=video_id, comparisons=compared, codings=codings, states=sorted(states))
+        pairs = [(one, name) for one in codings for name in states if _says(one) == _plain(name)]
+    compared = [_compare(store, video_id, codes, one, states[name]) for one, name in pairs[:MOST]]
+    return VideoComparisons(
+        video_id=video_id,
+        comparisons=compared,
+        left_out=max(0, len(pairs) - MOST),
+        codings=codings,
+        states=sorted(states),
+    )
 
 
 def _codings(codes: Sequence[Code]) -> list[Coding]:
