@@ -73,6 +73,19 @@ def test_transitions_have_the_entropies_of_the_language(http: TestClient, config
     }
 
 
+def test_case_does_not_part_a_person_in_two(http: TestClient, config: ServeConfig) -> None:
+    publish_looks(config.store_dir)
+    make_video(config.store_dir, {"child": [(0, 20)], "ball": [(0, 20)]}, "c")
+    looks = [code("gaze", "Child", what, 2.0 * n, 2.0 * n + 1.5) for n, what in enumerate(LOOKS[::-1])]
+    told = [code("coded", "CHILD", "", 0, 9), code("coded", "caregiver", "", 0, 20)]
+    write_codes(config.store_dir, "c", [*looks, *told])
+    found = http.get("/v1/look-transitions").json()
+    assert (found["participant"], found["participants"], found["videos"]) == ("child", ["caregiver", "child"], 3)
+    for name in ("transition_entropy", "stationary_entropy"):
+        assert found[name] == pytest.approx(query(f"{name}(child)", config.store_dir).value)
+    assert sum(map(sum, found["counts"])) == 6 + 5 + 3, "of the third video only what was coded of the child"
+
+
 def test_a_store_without_looks_has_no_transitions(http: TestClient, config: ServeConfig) -> None:
     publish_scene(config.store_dir)
     found = http.get("/v1/look-transitions").json()

@@ -90,10 +90,8 @@ def raster_csv(folder: Path, expression: str, *, config: MeasuresConfig) -> byte
     return query(expression, folder, config=config).to_csv().encode()
 
 
-def _opposite(
-    parsed: Grouped, store: Store, config: MeasuresConfig
-) -> dict[str, list[tuple[float, float]]] | None:
-    """When it is known not to hold, by video; None where the language has no opposite: of moments, or of several names."""
+def _opposite(parsed: Grouped, store: Store, config: MeasuresConfig) -> dict[str, list[tuple[float, float]]] | None:
+    """When it is known not to hold, by video; None where the language has no opposite: of moments, of several names."""
     if parsed.by or parsed.over:
         return None
     try:

@@ -9,7 +9,8 @@ import numpy as np
 from visionllm_interaction.core.intervals import Intervals, complement, intersection, total_s, union
 from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.server.patterns.coded_time import CODED, coded_time
+from visionllm_interaction.measures.streams.batch import CODED_KIND
+from visionllm_interaction.measures.streams.coded_spans import coded_time_of
 from visionllm_interaction.server.patterns.schemas import Coding, Comparison, Span, VideoComparisons
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.validity.agreement.coding import states_of
@@ -104,9 +105,9 @@ def _compare(store: Store, video_id: str, codes: Sequence[Code], coding: Coding,
     coded = union(np.array(spans, np.float64).reshape(-1, 2))
     model = intervals_of(store, video_id, state)
     duration_s = float(store.video(video_id)["duration_s"])
-    told = [code for code in store.codes(video_id) if code.kind == CODED]
+    told = [code for code in store.codes(video_id) if code.kind == CODED_KIND]
     known = intersection(
-        _processed(store, video_id), coded_time([*told, *own], own, coding.participant, duration_s=duration_s)
+        _processed(store, video_id), coded_time_of([*told, *own], own, coding.participant, duration_s=duration_s)
     )
     ours, theirs = intersection(coded, known), intersection(model, known)
     both_s = total_s(intersection(ours, theirs))

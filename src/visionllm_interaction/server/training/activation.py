@@ -182,7 +182,7 @@ class Activations:
                 message = f"{closed} of {len(verdict.gates)} gates are closed. The detector has not changed."
                 self._told(state="refused", message=message, **figures)
                 return
-            self._told(state="loading", **figures)
+            self._told(state="loading", message=verdict.note, **figures)
             path = self._kept(candidate)
             record = ActivatedDetector(path=path, sha256=candidate.sha256, in_place_of=str(self._configured))
             content = record.model_dump_json().encode()
