@@ -41,7 +41,7 @@ from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.results.video_lists import VideoLists
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.training.activation import Activations, ServingFile
-from visionllm_interaction.server.training.issue_images import RunImages
+from visionllm_interaction.server.training.run_images import RunImages
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.data_protection.register import forget_consent_of_video

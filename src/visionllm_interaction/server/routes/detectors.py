@@ -65,8 +65,9 @@ def activate(
 ) -> Activation:
     """Both are compared on the same images and held against the section `promote`; only then they change places.
 
-    Where none serves yet, there is nothing to compare with, and no gate is checked. The detector is that of all projects:
-    only a key of all projects may change it. Images that are being detected keep their detector. `GET /v1/detectors` says how far it is.
+    Where none serves yet, there is nothing to compare with, and no gate is checked. The detector is that of all
+    projects: only a key of all projects may change it. Images that are being detected keep their detector.
+    `GET /v1/detectors` says how far it is.
     """
     service, principal = context_of(request).service, known_principal(request)
     if principal.projects is not None:
