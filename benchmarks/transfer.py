@@ -17,10 +17,10 @@ from typing import Any
 
 from visionllm_bench.demo.config import DemoSettings
 from visionllm_bench.toyroom import make_toyroom
+from visionllm_interaction.artifacts.stage_manifests import BEST_NAME
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models.config import ModelConfig
-from visionllm_interaction.detection.training.callbacks import BEST_NAME
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.coco_annotations import categories_of, list_images, read_coco
 from visionllm_interaction.detection.training.data.datamodule import TrainingData

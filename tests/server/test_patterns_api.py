@@ -73,6 +73,19 @@ def test_transitions_have_the_entropies_of_the_language(http: TestClient, config
     }
 
 
+def test_case_does_not_part_a_person_in_two(http: TestClient, config: ServeConfig) -> None:
+    publish_looks(config.store_dir)
+    make_video(config.store_dir, {"child": [(0, 20)], "ball": [(0, 20)]}, "c")
+    looks = [code("gaze", "Child", what, 2.0 * n, 2.0 * n + 1.5) for n, what in enumerate(LOOKS[::-1])]
+    told = [code("coded", "CHILD", "", 0, 9), code("coded", "caregiver", "", 0, 20)]
+    write_codes(config.store_dir, "c", [*looks, *told])
+    found = http.get("/v1/look-transitions").json()
+    assert (found["participant"], found["participants"], found["videos"]) == ("child", ["caregiver", "child"], 3)
+    for name in ("transition_entropy", "stationary_entropy"):
+        assert found[name] == pytest.approx(query(f"{name}(child)", config.store_dir).value)
+    assert sum(map(sum, found["counts"])) == 6 + 5 + 3, "of the third video only what was coded of the child"
+
+
 def test_a_store_without_looks_has_no_transitions(http: TestClient, config: ServeConfig) -> None:
     publish_scene(config.store_dir)
     found = http.get("/v1/look-transitions").json()
@@ -96,6 +109,28 @@ def test_what_is_not_known_stands_apart_from_what_is_not_so(http: TestClient, co
     publish_looks(config.store_dir)
     [a, b] = http.get("/v1/bouts", params={"expression": "looks_at(child, ball)"}).json()["videos"]
     assert a["unknown"] == [[pytest.approx(5.8), pytest.approx(6.0)]] and b["unknown"] == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "unknown"),
+    [
+        ("looks_at(child, ball) in video a", {"a": [[5.8, 6.0]]}),
+        ("looks_at(child, ball) by video", {"a": [[5.8, 6.0]], "b": [], "none": [[0.0, 20.0]]}),
+        ("starts(looks_at(child, ball))", {"a": None, "b": None, "none": [[0.0, 20.0]]}),
+        ("looks_at(child, $o) by $o in (ball, cup)", {"a": None, "b": None, "none": [[0.0, 20.0]]}),
+    ],
+)
+def test_nothing_is_drawn_as_absent_where_it_is_not_known(
+    http: TestClient, config: ServeConfig, expression: str, unknown: dict[str, Any]
+) -> None:
+    publish_looks(config.store_dir)
+    make_video(config.store_dir, {"child": [(0, 20)]}, "none")
+    answer = http.get("/v1/bouts", params={"expression": expression})
+    assert answer.status_code == 200, answer.text
+    found = {one["video_id"]: one["unknown"] for one in answer.json()["videos"]}
+    assert found == {
+        name: None if spans is None else [pytest.approx(span) for span in spans] for name, spans in unknown.items()
+    }
 
 
 @pytest.mark.parametrize("expression", ["total(visible(child))", "holding(", "nonsense(child)", " "])
@@ -133,6 +168,19 @@ def test_a_coding_is_compared_as_agree_compares_it(http: TestClient, config: Ser
     assert asked.json()["comparisons"] == [found]
     unknown = http.get(f"/v1/videos/{video_id}/comparisons", params={"tier": "none", "state": "child visible"})
     assert unknown.status_code in (400, 422)
+
+
+def test_half_a_pair_is_refused_and_pairs_left_out_are_counted(http: TestClient, config: ServeConfig) -> None:
+    video_id = coded_scene(config)
+    for half in ({"tier": "visible"}, {"state": "child visible"}, {"label": "x"}):
+        answer = http.get(f"/v1/videos/{video_id}/comparisons", params=half)
+        assert answer.status_code == 400, (half, answer.text)
+    assert http.get(f"/v1/videos/{video_id}/comparisons").json()["left_out"] == 0
+    tiers = ["visible", *(" " * n + "visible" for n in range(1, 15))]
+    codes = [replace(code("code", "child", "", 1, 2), tier=tier) for tier in tiers]
+    write_codes(config.store_dir, video_id, codes)
+    found = http.get(f"/v1/videos/{video_id}/comparisons").json()
+    assert (len(found["comparisons"]), found["left_out"]) == (12, 3)
 
 
 def codings_of(config: ServeConfig, video_id: str, found: dict[str, Any]) -> list[Coding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,3 +116,47 @@ def test_readiness_tells_the_page_what_is_wrong_with_the_detector(
     assert part_states(service)["detector"] == "failed" and "no kernel" in part_reasons(service)["detector"]
     bare = Service(ServeConfig(data_dir=tmp_path), analysis=AnalysisConfig(), reason=ReasonConfig())
     assert part_states(bare)["detector"] == "not configured" and part_reasons(bare) == {}
+
+
+def test_a_load_that_fails_late_does_not_break_the_detector_that_serves_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, new = tmp_path / "late.onnx", object()
+    go_on = threading.Event()
+
+    def load(path: Path, **_: object) -> object:
+        if path == late:
+            go_on.wait(60)
+            raise RuntimeError("CUDA out of memory")
+        return new
+
+    monkeypatch.setattr(models, "load_detector", load)
+    serving = [late]
+    slot = DetectorSlot(lambda: serving[0], device=None, max_waiting=1)
+    slot.start()
+    slot.change(tmp_path / "new.onnx", record=lambda: serving.insert(0, tmp_path / "new.onnx"))
+    [thread] = [one for one in threading.enumerate() if one.name == "load-detector"]
+    go_on.set()
+    thread.join(60)
+    assert (slot.state, slot.error) == ("ready", None) and slot.require() is new
+
+
+def test_a_detector_that_failed_here_is_left_for_the_one_that_another_process_activated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, new = tmp_path / "broken.onnx", object()
+
+    def load(path: Path, **_: object) -> object:
+        if path == broken:
+            raise RuntimeError("CUDA out of memory")
+        return new
+
+    monkeypatch.setattr(models, "load_detector", load)
+    serving = [broken]
+    slot = DetectorSlot(lambda: serving[0], device=None, max_waiting=1)
+    wait(slot)
+    assert slot.state == "failed"
+    serving[0] = tmp_path / "new.onnx"
+    slot.check_usable()  # an upload is taken: the worker analyses it with the new one
+    slot.follow()
+    assert slot.state == "ready" and slot.require() is new

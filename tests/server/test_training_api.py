@@ -24,7 +24,12 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.uploads import JobOptions, Upload
+from visionllm_interaction.server.jobs.video_probe import VideoMetadata
+from visionllm_interaction.server.jobs.worker import AnalysisRequest
+from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.training.activation import activated
+from visionllm_interaction.server.training.schemas import Activation
 
 pytestmark = pytest.mark.timeout(600)
 OPEN_GATES = PromoteConfig(
@@ -160,9 +165,9 @@ def test_keys_of_other_projects_see_no_run(tmp_path: Path, runs: Path) -> None:
     own = create_key(keys, name="own", role="viewer", projects=["dyads"])
     other = create_key(keys, name="other", role="admin", projects=["clinic"])
     config = lab.config.model_copy(update={"insecure": False})
-    client = TestClient(
-        create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig()), base_url="http://127.0.0.1:8000"
-    )
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    app.state.service.activations.last = Activation(state="refused", model=lab.run, run=lab.run, AP=0.5)
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
     for key, runs_seen, status in ((own, 1, 200), (other, 0, 404)):
         headers = {"X-API-Key": key}
         assert len(client.get("/v1/runs", headers=headers).json()["runs"]) == runs_seen
@@ -170,8 +175,12 @@ def test_keys_of_other_projects_see_no_run(tmp_path: Path, runs: Path) -> None:
         assert client.get(f"/v1/runs/{lab.run}/worst-images/0", headers=headers).status_code == status
         detectors = client.get("/v1/detectors", headers=headers).json()["detectors"]
         assert any(one["run"] for one in detectors) == bool(runs_seen)
-    forbidden = client.post(f"/v1/detectors/{lab.run}/activation", json={}, headers={"X-API-Key": own})
-    assert forbidden.status_code == 403
+        shown = client.get("/v1/detectors", headers=headers).json()["activation"]
+        assert (shown["state"], shown["run"]) == (("refused", lab.run) if runs_seen else ("none", None))
+    boss = create_key(keys, name="boss", role="admin", projects=["dyads"])
+    for key in (own, other, boss):
+        forbidden = client.post(f"/v1/detectors/{lab.run}/activation", json={}, headers={"X-API-Key": key})
+        assert forbidden.status_code == 403, "the detector is that of all projects"
 
 
 def test_another_detector_serves_without_a_dropped_request(tmp_path: Path, runs: Path, tiny_checkpoint: Path) -> None:
@@ -231,3 +240,46 @@ def test_a_closed_gate_keeps_the_detector(tmp_path: Path, runs: Path, tiny_check
         "max_latency_ratio"
     ]
     assert service.detector.checkpoint == before and activated(lab.config.models_dir, tiny_checkpoint) is None
+
+
+def make_upload(service: Service) -> Upload:
+    """An upload as it lies in the shared data folder."""
+    service.uploads.prepare()
+    facts = VideoMetadata(container="mov", codec="h264", width=64, height=48, duration_s=1.0, frames_per_s=25.0)
+    with service.uploads.receiving() as incoming:
+        incoming.write(b"film")
+        return service.uploads.publish(
+            incoming.received(), name="film.mp4", facts=facts, options=JobOptions(), project="default"
+        )
+
+
+def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: Path, tiny_checkpoint: Path) -> None:
+    [lab] = lab_of(tmp_path, runs, detector=tiny_checkpoint, device="cpu")
+    worker = Service(lab.config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    worker.detector.start()
+    wait_for(lambda: worker.detector.state == "ready")
+    upload = make_upload(worker)
+
+    def analysed_with() -> Path:
+        request = worker.request_for(upload.job_id)
+        assert isinstance(request, AnalysisRequest)
+        return request.detector
+
+    assert analysed_with() == tiny_checkpoint.absolute()
+    assert lab.client.post(f"/v1/detectors/{lab.run}/activation", json={}).status_code == 202
+    wait_for(lambda: lab.get("/detectors")["activation"]["state"] == "active")
+    activated_file = lab.app.state.service.detector.checkpoint
+    assert activated_file != tiny_checkpoint and analysed_with() == activated_file
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), (200, 90, 40)).save(buffer, "PNG")
+    found = worker.detector.detect(buffer.getvalue(), min_confidence=0.5, max_megapixels=1)
+    assert found.detector.digest == activated_file.stem
+
+
+def test_where_none_serves_it_is_said_that_no_gate_was_checked(tmp_path: Path, runs: Path) -> None:
+    [lab] = lab_of(tmp_path, runs, device="cpu")
+    assert lab.client.post(f"/v1/detectors/{lab.run}/activation", json={}).status_code == 202
+    last = wait_for(
+        lambda: (found := lab.get("/detectors")["activation"])["state"] not in ("comparing", "loading") and found
+    )
+    assert last["state"] == "active" and last["gates"] == [] and "no gate was checked" in last["message"]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.core.categories import Categories
 
+BEST_NAME = "fasterrcnn_best.pt"
+"""The best checkpoint of a training, in the folder of stage 4."""
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 
 

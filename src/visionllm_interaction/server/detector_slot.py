@@ -6,6 +6,7 @@ import io
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,65 +46,109 @@ class DetectorSlot:
     """Holds the detector of the service.
 
     ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``. ``error`` is the reason of a
-    failure, which lasts until the service is restarted.
+    failure, which lasts until the service is restarted or another detector serves.
 
     Args:
-        checkpoint: the detector's file; ``None`` for a service without one.
+        checkpoint: the detector's file; ``None`` for a service without one. Or what says which file serves now, which
+            another process may change; it is asked before each use, and must be fast.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         max_waiting: number of requests that may wait for the detector.
     """
 
-    def __init__(self, checkpoint: Path | None, *, device: str | None, max_waiting: int) -> None:
-        self.checkpoint = checkpoint
-        self.state: DetectorState = "none" if checkpoint is None else "loading"
+    def __init__(
+        self, checkpoint: Path | Callable[[], Path | None] | None, *, device: str | None, max_waiting: int
+    ) -> None:
+        self._serving = checkpoint if callable(checkpoint) else lambda: checkpoint
+        self._asked = self.checkpoint
+        """The file that was loaded last, or is being loaded at the start."""
+        self.state: DetectorState = "none" if self._asked is None else "loading"
         self.error: VisionLLMError | None = None
         self._device = device
         self._detector: Detector | None = None
         self._detector_lock = threading.Lock()
+        self._changing = threading.Lock()
+        self._following = threading.Lock()
+        self._changes = 0
         self._waiting_slots = threading.BoundedSemaphore(max_waiting)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file of the detector that serves, whichever process had it serve."""
+        return self._serving()
 
     def start(self) -> None:
         """Start loading in the background; the service answers meanwhile."""
-        if self.checkpoint is not None:
-            threading.Thread(target=self._load, name="load-detector", daemon=True).start()
+        self._asked = self.checkpoint
+        if self._asked is not None:
+            self.state = "loading"
+            arguments = (self._asked, self._changes)
+            threading.Thread(target=self._load, args=arguments, name="load-detector", daemon=True).start()
 
-    def _load(self) -> None:
-        checkpoint = self.checkpoint
-        assert checkpoint is not None
+    def _load(self, checkpoint: Path, change: int) -> None:
+        """Load a detector; what comes of it counts only if no other change was made since."""
+        detector: Detector | None = None
+        failure: VisionLLMError | None = None
         try:
             # Imported here: torch takes seconds to load, and the service answers meanwhile.
             from visionllm_interaction.detection.models import load_detector
 
             detector = load_detector(checkpoint, device=self._device)
-            if self.checkpoint == checkpoint:  # otherwise another one serves by now
-                self._detector, self.state = detector, "ready"
         except VisionLLMError as error:
-            self._fail(error)
+            failure = error
             _log.error("the detector cannot be loaded: %s", error)
         except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
             # For example a missing runtime, an unknown graph, too little memory: if the thread just ended, the service
             # would stay "loading" forever.
-            self._fail(_as_package_error(error, checkpoint))
+            failure = _as_package_error(error, checkpoint)
             _log.exception("the detector cannot be loaded")
+        with self._changing:
+            if self._changes == change:
+                self._hold(checkpoint, detector, failure)
 
-    def change(self, checkpoint: Path) -> None:
+    def _hold(self, checkpoint: Path, detector: Detector | None, failure: VisionLLMError | None) -> None:
+        self._changes += 1
+        self._asked, self._detector, self.error = checkpoint, detector, failure
+        self.state = "ready" if failure is None else "failed"
+
+    def change(self, checkpoint: Path, *, record: Callable[[], object] = lambda: None) -> None:
         """Load another detector and have it serve; the one before serves until then.
 
         Images that are being detected, or wait for it, keep the detector they came to.
 
         Args:
             checkpoint: the detector's file.
+            record: notes for all processes that it serves; called once it is loaded.
 
         Raises:
             CheckpointError: if it cannot be loaded; nothing has changed.
         """
         from visionllm_interaction.detection.models import load_detector
 
-        self._detector = load_detector(checkpoint, device=self._device)
-        self.checkpoint, self.error, self.state = checkpoint, None, "ready"
+        detector = load_detector(checkpoint, device=self._device)
+        with self._changing:
+            record()
+            self._hold(checkpoint, detector, None)
 
-    def _fail(self, error: VisionLLMError) -> None:
-        self.error, self.state = error, "failed"
+    def follow(self) -> None:
+        """Load the detector that serves now, if another process has changed it; returns once it is loaded."""
+        if not self._is_behind():
+            return
+        with self._following:  # whoever comes meanwhile waits for the same
+            with self._changing:
+                wanted, change = self.checkpoint, self._changes
+                if not self._is_behind() or wanted is None:
+                    return
+            self._load(wanted, change)
+
+    def follow_in_background(self) -> None:
+        """As :meth:`follow`, without waiting for it."""
+        if self._is_behind() and not self._following.locked():
+            threading.Thread(target=self.follow, name="load-detector", daemon=True).start()
+
+    def _is_behind(self) -> bool:
+        """Whether another detector serves than the one that was loaded here."""
+        serving = self.checkpoint
+        return serving is not None and serving != self._asked
 
     @property
     def reason(self) -> str | None:
@@ -118,7 +163,7 @@ class DetectorSlot:
         Raises:
             ServiceError: if there is none, or its checkpoint could not be loaded.
         """
-        if self.error is not None:
+        if self.error is not None and not self._is_behind():
             raise ServiceError(
                 "The service's detector could not be loaded.",
                 found=self.reason,
@@ -163,6 +208,7 @@ class DetectorSlot:
             ServiceError: if there is no detector.
             HTTPException: 503 if too many requests wait already.
         """
+        self.follow()
         detector = self.require()
         if not self._waiting_slots.acquire(blocking=False):
             raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})

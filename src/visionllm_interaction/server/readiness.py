@@ -12,6 +12,7 @@ CLOCK_TOLERANCE_S = 60.0
 
 def part_states(service: Service) -> dict[str, str]:
     """The state of each part; :func:`is_ready` evaluates it."""
+    service.detector.follow_in_background()  # a detector that failed here may have been changed by another process
     full = service.room.free_bytes() < service.config.limits.min_free_disk_mb * 1e6
     return {
         "detector": {"none": "not configured"}.get(service.detector.state, service.detector.state),

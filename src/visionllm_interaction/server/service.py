@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ from visionllm_interaction.server.results.timelines.kept_timelines import KeptTi
 from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.results.video_lists import VideoLists
 from visionllm_interaction.server.results.visible_store import VisibleStore
-from visionllm_interaction.server.training.activation import Activations, activated
-from visionllm_interaction.server.training.issue_images import RunImages
+from visionllm_interaction.server.training.activation import Activations, ServingFile
+from visionllm_interaction.server.training.run_images import RunImages
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.data_protection.register import forget_consent_of_video
@@ -108,11 +108,11 @@ class Service:
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
-            activated(config.models_dir, config.detector) or config.detector,
+            ServingFile(config.models_dir, config.detector),
             device=config.device,
             max_waiting=config.limits.max_waiting_detections,
         )
-        self.activations = Activations(config.models_dir, config.detector, promote=promote, use=self.detector.change)
+        self.activations = Activations(config.models_dir, config.detector, promote=promote, use=self._use_detector)
         self.run_images = RunImages(config.limits.max_image_megapixels)
 
     @contextmanager
@@ -171,7 +171,8 @@ class Service:
         upload = self.uploads.of_job(job_id)
         if upload is None:
             raise VideoError("The video was erased before it was analysed.")
-        if self.detector.checkpoint is None:
+        detector = self.detector.checkpoint  # as it is now: another process may have activated another one
+        if detector is None:
             raise VideoError(
                 "The service has no detector.",
                 fix="`visionllm models get yolox_s`, start the service again, then upload the video again",
@@ -182,9 +183,9 @@ class Service:
             video_id=upload.video_id,
             sha256=upload.sha256,
             store=self.config.store_dir.absolute(),
-            detector=self.detector.checkpoint.absolute(),
+            detector=detector.absolute(),
             view=upload.options.view,
-            analysis=self._analysis_for(upload.options),
+            analysis=self._analysis_for(upload.options, detector),
         )
 
     def _export_request(self, job_id: str) -> ExportRequest:
@@ -236,8 +237,11 @@ class Service:
             (self.audit.subject_of(video_id), self.projects.project_of("video_id", video_id)) if known else (None, None)
         )
 
-    def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
-        content: dict[str, Any] = with_rate_of(self.analysis, self.detector.checkpoint).model_dump(mode="json")
+    def _use_detector(self, checkpoint: Path, record: Callable[[], object]) -> None:
+        self.detector.change(checkpoint, record=record)
+
+    def _analysis_for(self, options: JobOptions, detector: Path) -> dict[str, Any]:
+        content: dict[str, Any] = with_rate_of(self.analysis, detector).model_dump(mode="json")
         if options.sample_fps is not None:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content

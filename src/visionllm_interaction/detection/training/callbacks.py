@@ -17,6 +17,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, WeightAveraging
 from torch import Tensor
 
+from visionllm_interaction.artifacts.stage_manifests import BEST_NAME
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, METRICS
 from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
 from visionllm_interaction.detection.models.checkpoints import save_checkpoint
@@ -25,7 +26,6 @@ from visionllm_interaction.detection.training.stop_signals import explain_disk_e
 from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.utils.atomic_files import write_file
 
-BEST_NAME = "fasterrcnn_best.pt"
 LAST_NAME = "fasterrcnn_last.pt"
 METRICS_NAME = "metrics.csv"
 VAL_LOSS = "val_loss"

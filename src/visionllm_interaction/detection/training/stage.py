@@ -17,6 +17,7 @@ from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import (
+    BEST_NAME,
     SPLITS,
     TrainingManifest,
     TrainingReport,
@@ -27,7 +28,7 @@ from visionllm_interaction.detection.experiment_tracking.tracker import open_tra
 from visionllm_interaction.detection.models.checkpoint_info import sidecar_of
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training import ALGORITHM_VERSION, LIBRARIES
-from visionllm_interaction.detection.training.callbacks import BEST_NAME, LAST_NAME, METRICS_NAME, Row
+from visionllm_interaction.detection.training.callbacks import LAST_NAME, METRICS_NAME, Row
 from visionllm_interaction.detection.training.config import TrackingConfig, TrainConfig
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
 from visionllm_interaction.detection.training.plots import CURVES_NAME, curves_png

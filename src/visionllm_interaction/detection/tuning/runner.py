@@ -16,13 +16,14 @@ from pydantic import ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.runs import run_of
+from visionllm_interaction.artifacts.stage_manifests import BEST_NAME
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import Tracker
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training import stage
-from visionllm_interaction.detection.training.callbacks import BEST_NAME, Row
+from visionllm_interaction.detection.training.callbacks import Row
 from visionllm_interaction.detection.training.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
 from visionllm_interaction.detection.training.data.datamodule import TrainingData, read_training_data
 from visionllm_interaction.detection.training.trainer import fit

@@ -22,6 +22,11 @@ CODED_KIND = "coded"
 """The kind of codes that say which time was coded; they are codes of no tier."""
 
 
+def person_key(participant: str) -> str:
+    """By what the participants of codes are told apart: their case does not matter."""
+    return participant.lower()
+
+
 class Frames(Struct, frozen=True, eq=False, dict=True):
     """The processed frames of all videos, by video and time.
 
@@ -364,7 +369,8 @@ class Batch:
                 written.setdefault(kind, set()).add(who)
         lowered = np.array([self.texts.code(word.lower()) for word in raw.words], dtype=np.int64)
         trimmed = np.array([self.texts.code(word.strip(" ").lower()) for word in raw.words], dtype=np.int64)
-        columns = {"tier": trimmed, "kind": lowered, "participant": lowered, "label": trimmed}
+        person = np.array([self.texts.code(person_key(word)) for word in raw.words], dtype=np.int64)
+        columns = {"tier": trimmed, "kind": lowered, "participant": person, "label": trimmed}
         tier, kind_, participant, label = (
             np.where(read[name] < 0, -1, codes[read[name]]) if len(codes) else read[name]
             for name, codes in columns.items()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, union
 from visionllm_interaction.measures.streams.batch import Batch
+from visionllm_interaction.measures.streams.coded_spans import spans_of_file
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, both, merged
 from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
 
@@ -229,8 +230,7 @@ def _said(batch: Batch, rows: Flags, video: int, who: int) -> tuple[Intervals | 
         of_file = (spans.source == source) & (spans.video == video)
         if not of_file.any():
             return None, True
-        # Of the participant or of nobody; a file that only tells of another one means all.
-        own = of_file & np.isin(spans.participant, [who, ANYBODY, batch.texts.known("")])
-        used = own if own.any() else of_file
-        parts.append(np.stack([spans.begin_s[used], spans.end_s[used]], axis=1))
+        said = np.stack([spans.begin_s[of_file], spans.end_s[of_file]], axis=1)
+        of_them = np.isin(spans.participant[of_file], [who, ANYBODY, batch.texts.known("")])
+        parts.append(spans_of_file(said, of_them))
     return (union(np.concatenate(parts)), False) if parts else (None, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from visionllm_interaction.core.intervals import Intervals, complement, total_s, union
 from visionllm_interaction.errors import ExpressionError, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.measures.language.run import query
+from visionllm_interaction.measures.language.chosen_videos import choose_videos
+from visionllm_interaction.measures.language.parser import parse
+from visionllm_interaction.measures.language.run import evaluate, query
+from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, Prefix
 from visionllm_interaction.server.patterns.schemas import BoutRaster, VideoBouts
 from visionllm_interaction.store.covariates import read_covariates
 from visionllm_interaction.store.reader import Store, open_store
@@ -34,14 +38,22 @@ def bout_raster(
         store_name: what the command calls the store.
 
     Returns:
-        The videos in order of their children, ages and names.
+        The videos that it is about, in order of their children, ages and names.
 
     Raises:
-        UsageError: if the expression is a number, and no intervals or moments.
+        UsageError: if the expression is a number, and no intervals or moments, or it is about sessions.
         ExpressionError: if it cannot be read.
     """
+    parsed = parse(expression)
+    if parsed.session is not None or parsed.by_session or parsed.by_child:
+        raise UsageError(
+            "The plot has the clocks of videos, and this is on those of sessions.",
+            expected="an expression about videos",
+            found=expression[:200],
+            fix="leave out session and child behind `in` and `by`",
+        )
     with open_store(folder) as store:
-        found = query(expression, store, config=config)
+        found = evaluate(parsed, store, config=config)
         if found.kind != "stream":
             raise UsageError(
                 "This gives no bouts.",
@@ -54,8 +66,17 @@ def bout_raster(
                 bouts.setdefault(row.video_id, []).append(
                     (row.begin_s, row.begin_s if row.end_s is None else row.end_s)
                 )
-        absent = _bouts_of(f"!({expression})", store, config)
-        videos = [_video(store, one, bouts.get(one, []), absent, names) for one in store.video_ids()]
+        about = choose_videos(store, parsed).video_ids
+        absent, never_known = _opposite(parsed, store, config), _never_known(parsed, store, config)
+        videos = []
+        for one in about:
+            duration_s = float(store.video(one)["duration_s"])
+            unknown: list[tuple[float, float]] | None = None
+            if one in never_known:
+                unknown = [(0.0, duration_s)]
+            elif absent is not None:
+                unknown = _unknown(bouts.get(one, []), absent.get(one, []), duration_s)
+            videos.append(_video(store, one, bouts.get(one, []), unknown, names))
     ordered = sorted(videos, key=lambda one: (one.child or "", one.age_months or 0.0, one.name))
     return BoutRaster(
         expression=found.expression,
@@ -86,10 +107,12 @@ def raster_csv(
     return found.to_csv().encode()
 
 
-def _bouts_of(expression: str, store: Store, config: MeasuresConfig) -> dict[str, list[tuple[float, float]]] | None:
-    """The bouts of an expression by video; None where it has none, as the opposite of moments."""
+def _opposite(parsed: Grouped, store: Store, config: MeasuresConfig) -> dict[str, list[tuple[float, float]]] | None:
+    """When it is known not to hold, by video; None where the language has no opposite: of moments, of several names."""
+    if parsed.by or parsed.over:
+        return None
     try:
-        rows = query(expression, store, config=config).rows
+        rows = evaluate(replace(parsed, value=Prefix("!", parsed.value)), store, config=config).rows
     except ExpressionError:
         return None
     found: dict[str, list[tuple[float, float]]] = {}
@@ -99,30 +122,42 @@ def _bouts_of(expression: str, store: Store, config: MeasuresConfig) -> dict[str
     return found
 
 
+def _never_known(parsed: Grouped, store: Store, config: MeasuresConfig) -> set[str]:
+    """Videos in which it is known at no time, because something that it is about was not processed or coded."""
+    counted = replace(parsed, value=Call("count", (parsed.value,)), by_video=True, bin_s=None)
+    try:
+        rows = evaluate(counted, store, config=config).rows
+    except ExpressionError:
+        return set()
+    known = {row.video_id for row in rows if row.missing is None}
+    return {row.video_id for row in rows if row.video_id is not None} - known
+
+
+def _unknown(
+    bouts: list[tuple[float, float]], absent: list[tuple[float, float]], duration_s: float
+) -> list[tuple[float, float]]:
+    told = union(np.concatenate([_intervals(bouts), _intervals(absent)]), max_gap_s=_ROUNDING_S)
+    gaps = complement(told, within=np.array([[0.0, duration_s]])).tolist()
+    return [(begin, end) for begin, end in gaps if end - begin > _ROUNDING_S]
+
+
 def _video(
     store: Store,
     video_id: str,
     bouts: list[tuple[float, float]],
-    absent: dict[str, list[tuple[float, float]]] | None,
+    unknown: list[tuple[float, float]] | None,
     names: dict[str, str],
 ) -> VideoBouts:
-    duration_s = float(store.video(video_id)["duration_s"])
     known = read_covariates(store.path, video_id)
-    spans = _intervals(bouts)
-    unknown: list[tuple[float, float]] = []
-    if absent is not None:
-        told = union(np.concatenate([spans, _intervals(absent.get(video_id, []))]), max_gap_s=_ROUNDING_S)
-        gaps = complement(told, within=np.array([[0.0, duration_s]])).tolist()
-        unknown = [(begin, end) for begin, end in gaps if end - begin > _ROUNDING_S]
     return VideoBouts(
         video_id=video_id,
         name=names.get(video_id, video_id),
         child=known.child if known else None,
         age_months=known.age_months if known else None,
-        duration_s=duration_s,
+        duration_s=float(store.video(video_id)["duration_s"]),
         bouts=sorted(bouts),
         unknown=unknown,
-        seconds=total_s(spans),
+        seconds=total_s(_intervals(bouts)),
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from visionllm_interaction.core.intervals import Intervals, complement, intersection, total_s, union
 from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.server.patterns.coded_time import CODED, coded_time
+from visionllm_interaction.measures.streams.batch import CODED_KIND
+from visionllm_interaction.measures.streams.coded_spans import coded_time_of
 from visionllm_interaction.server.patterns.schemas import Coding, Comparison, Span, VideoComparisons
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.validity.agreement.coding import states_of
@@ -41,8 +42,14 @@ def compare_codings(
         The comparisons, and what can be compared.
 
     Raises:
-        UsageError: if there is no such coding or state.
+        UsageError: if there is no such coding or state, or only one of the two is named.
     """
+    if (coding is None) != (state is None):
+        raise UsageError(
+            "A comparison needs a coding and a state.",
+            expected="tier (with participant and label) and state, or neither",
+            found="only the state" if coding is None else "only the tier",
+        )
     codes = [code for code in store.codes(video_id) if code.kind == "code" and code.end_s > code.begin_s]
     states = {str(one): one for one in states_of(store, video_id)}
     codings = _codings(codes)
@@ -55,9 +62,15 @@ def compare_codings(
             )
         pairs = [(coding, state)]
     else:
-        pairs = [(one, name) for one in codings for name in states if _says(one) == _plain(name)][:MOST]
-    compared = [_compare(store, video_id, codes, one, states[name]) for one, name in pairs]
-    return VideoComparisons(video_id=video_id, comparisons=compared, codings=codings, states=sorted(states))
+        pairs = [(one, name) for one in codings for name in states if _says(one) == _plain(name)]
+    compared = [_compare(store, video_id, codes, one, states[name]) for one, name in pairs[:MOST]]
+    return VideoComparisons(
+        video_id=video_id,
+        comparisons=compared,
+        left_out=max(0, len(pairs) - MOST),
+        codings=codings,
+        states=sorted(states),
+    )
 
 
 def _codings(codes: Sequence[Code]) -> list[Coding]:
@@ -92,9 +105,9 @@ def _compare(store: Store, video_id: str, codes: Sequence[Code], coding: Coding,
     coded = union(np.array(spans, np.float64).reshape(-1, 2))
     model = intervals_of(store, video_id, state)
     duration_s = float(store.video(video_id)["duration_s"])
-    told = [code for code in store.codes(video_id) if code.kind == CODED]
+    told = [code for code in store.codes(video_id) if code.kind == CODED_KIND]
     known = intersection(
-        _processed(store, video_id), coded_time([*told, *own], own, coding.participant, duration_s=duration_s)
+        _processed(store, video_id), coded_time_of([*told, *own], own, coding.participant, duration_s=duration_s)
     )
     ours, theirs = intersection(coded, known), intersection(model, known)
     both_s = total_s(intersection(ours, theirs))

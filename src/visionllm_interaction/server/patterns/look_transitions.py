@@ -13,7 +13,8 @@ import numpy as np
 from visionllm_interaction.core.intervals import Intervals, union
 from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.measures.sequential.looks import looks_in_order, transition_table
-from visionllm_interaction.server.patterns.coded_time import coded_time
+from visionllm_interaction.measures.streams.batch import person_key
+from visionllm_interaction.measures.streams.coded_spans import coded_time_of
 from visionllm_interaction.server.patterns.schemas import LookTransitions
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.csv_safety import to_cell
@@ -45,16 +46,18 @@ def look_transitions(
         looked = {one: _gaze(store, one) for one in store.video_ids()}
         durations = {one: float(store.video(one)["duration_s"]) for one in looked}
         coded = {one: store.codes(one) for one, codes in looked.items() if codes}
-    people = sorted({code.participant for codes in looked.values() for code in codes})
-    who = participant or ("child" if "child" in people else next(iter(people), None))
+    written = sorted({code.participant for codes in looked.values() for code in codes})
+    named = {person_key(one): one for one in written}  # in small letters where a file writes them so
+    people = sorted(named.values())
+    who = participant or named.get("child") or next(iter(people), None)
     chosen = [video_id] if video_id is not None else list(coded)
     pairs: list[tuple[str, str]] = []
     counted: list[str] = []
     for one in chosen:
-        own = [code for code in looked.get(one, ()) if code.participant == who]
+        own = [code for code in looked.get(one, ()) if person_key(code.participant) == person_key(str(who))]
         if own:
             counted.append(one)
-            pairs += _pairs(own, coded_time(coded[one], own, str(who), duration_s=durations[one]))
+            pairs += _pairs(own, coded_time_of(coded[one], own, str(who), duration_s=durations[one]))
     check_export(counted)
     table = transition_table(pairs)
     question = f'transition_entropy("{who}")' + (f' in video "{video_id}"' if video_id else "")

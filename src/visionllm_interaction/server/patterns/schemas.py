@@ -45,8 +45,9 @@ class VideoBouts(_Model):
     duration_s: float
     bouts: list[Span]
     """By begin; moments have no length."""
-    unknown: list[Span]
-    """Time in which it is not known whether it holds."""
+    unknown: list[Span] | None
+    """Time in which it is not known whether it holds; null: that cannot be told of time without bouts, because the
+    expression gives moments, or is about several names."""
     seconds: float
     """Length of the bouts in all; bouts that overlap count once."""
 
@@ -101,6 +102,8 @@ class VideoComparisons(_Model):
 
     video_id: str
     comparisons: list[Comparison]
+    left_out: int
+    """Number of further pairs whose names say the same."""
     codings: list[Coding]
     """What can be compared …"""
     states: list[str]

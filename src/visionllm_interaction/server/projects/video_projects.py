@@ -29,9 +29,12 @@ class VideoProjects:
 
     def videos_by_project(self) -> dict[str, set[str]]:
         """Ids of the videos of each project, uploaded or in the store; without those whose record is damaged."""
+        projects = {one.video_id: one.project for one in self._uploads.all()}
         found: dict[str, set[str]] = {}
-        for video_id in {one.video_id for one in self._uploads.all()} | set(list_videos(self._config.store_dir)):
-            project = self.project_of("video_id", video_id)
+        for video_id in projects.keys() | set(list_videos(self._config.store_dir)):
+            project = projects.get(video_id)
+            if project is None and not self._uploads.has_folder(video_id):
+                project = self._config.store_project
             if project is not None:
                 found.setdefault(project, set()).add(video_id)
         return found

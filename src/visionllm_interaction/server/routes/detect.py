@@ -37,6 +37,7 @@ async def detect(
     """Send the image as the form part `file`, or as the bare body."""
     service, metrics, _ = context_of(request)
     limits = service.config.limits
+    await run_in_threadpool(service.detector.follow)
     service.detector.require()
     data = bytearray()
     received = await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))

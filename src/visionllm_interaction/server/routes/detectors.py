@@ -34,22 +34,28 @@ class ActivationRequest(BaseModel):
     )
 
     run: str | None = Field(default=None, max_length=100)
-    """The run whose validation split is used; default: that of the detector. Neither detector was trained on it."""
+    """The run whose validation split is used; default: that of the detector. A detector that was trained or chosen on
+    those images looks better on them than it is."""
 
 
 @router.get("/detectors", summary="Detectors that could serve", dependencies=[requires("viewer")])
 def get_detectors(request: Request) -> DetectorList:
-    """The serving one first; then those of runs, and the ready-made ones that are on this machine."""
-    service = context_of(request).service
-    found = known_detectors(_artifacts(service, known_principal(request)), service.detector.checkpoint)
-    return DetectorList(detectors=[one.view for one in found], activation=service.activations.last)
+    """The serving one first; then those of runs, and the ready-made ones that are on this machine.
+
+    Runs, and the last change, are told to keys that see the project of the runs.
+    """
+    service, principal = context_of(request).service, known_principal(request)
+    found = known_detectors(_artifacts(service, principal), service.detector.checkpoint)
+    seen = principal.sees(service.config.artifacts_project)
+    activation = service.activations.last if seen else Activation(state="none")  # it names a run, and its figures
+    return DetectorList(detectors=[one.view for one in found], activation=activation)
 
 
 @router.post(
     "/detectors/{model}/activation",
     summary="Let another detector serve, if it passes the gates",
     status_code=202,
-    responses=problems(404, 409),
+    responses=problems(403, 404, 409),
     dependencies=[requires("admin", audit="activate")],
 )
 def activate(
@@ -59,10 +65,21 @@ def activate(
 ) -> Activation:
     """Both are compared on the same images and held against the section `promote`; only then they change places.
 
-    Images that are being detected keep their detector. `GET /v1/detectors` says how far it is.
+    Where none serves yet, there is nothing to compare with, and no gate is checked. The detector is that of all
+    projects: only a key of all projects may change it. Images that are being detected keep their detector.
+    `GET /v1/detectors` says how far it is.
     """
-    service = context_of(request).service
-    artifacts, serving = _artifacts(service, known_principal(request)), service.detector.checkpoint
+    service, principal = context_of(request).service, known_principal(request)
+    if principal.projects is not None:
+        raise http_problem(
+            403,
+            "The detector serves all projects.",
+            code="PROJECT",
+            expected="a key of all projects",
+            found=f"a key of {', '.join(sorted(principal.projects))}"[:200],
+            fix="ask for a key made with `visionllm keys create NAME --role admin`, without --project",
+        )
+    artifacts, serving = _artifacts(service, principal), service.detector.checkpoint
     candidate = find_detector(artifacts, serving, model)
     if candidate is None:
         raise not_found("detector", model)

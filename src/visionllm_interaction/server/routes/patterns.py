@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from visionllm_interaction.errors import UsageError
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
@@ -116,6 +117,10 @@ def get_comparisons(
 ) -> VideoComparisons:
     """With `state` and `tier` those two; without them all whose names say the same."""
     service, principal = context_of(request).service, known_principal(request)
+    if tier is None and (participant or label):
+        raise UsageError(
+            "A coding needs its tier.", expected="tier beside participant and label", found=(participant or label)[:200]
+        )
     coding = Coding(tier=tier, participant=participant, label=label) if tier is not None else None
     with service.analysed_video(video_id, principal) as store:
         return compare_codings(store, video_id, coding=coding, state=state)

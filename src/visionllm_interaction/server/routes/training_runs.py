@@ -14,7 +14,7 @@ from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.server.training import run_reports
-from visionllm_interaction.server.training.issue_images import MEDIA_TYPE, list_issues
+from visionllm_interaction.server.training.run_images import MEDIA_TYPE, list_issues
 from visionllm_interaction.server.training.schemas import IssuePage, RunList, RunReport
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["training"])

@@ -1,7 +1,8 @@
 """Change to another detector while the service runs: through the gates of ``visionllm models promote``.
 
 Images that are being detected, or wait for it, keep the detector they came to; the next ones get the new one. What was
-activated is kept in the data folder, so that it serves after a restart, until ``serve.detector`` is set to another one.
+activated is kept in the data folder: there the other processes of the service find it before their next job or image,
+and it serves after a restart, until ``serve.detector`` is set to another one.
 """
 
 from __future__ import annotations
@@ -65,6 +66,41 @@ def activated(models_dir: Path, configured: Path | None) -> Path | None:
     return record.path
 
 
+class ServingFile:
+    """The file of the detector that serves: the activated one, else that of the configuration.
+
+    Processes of one service share the record of the last activation. Whether it has changed is asked of the file
+    system each time; it is read only then.
+
+    Args:
+        models_dir: the service's folder of detectors.
+        configured: the detector of the configuration.
+    """
+
+    def __init__(self, models_dir: Path, configured: Path | None) -> None:
+        self._models_dir = models_dir
+        self._configured = configured
+        self._lock = threading.Lock()
+        self._seen: tuple[int, ...] | None = ()
+        self._activated: Path | None = None
+
+    def __call__(self) -> Path | None:
+        """The file as of now; None: no detector serves."""
+        with self._lock:
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self._activated = activated(self._models_dir, self._configured)
+                self._seen = stamp
+            return self._activated or self._configured
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        try:
+            found = (self._models_dir / RECORD).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class Activations:
     """Changes of the serving detector, one at a time.
 
@@ -72,11 +108,17 @@ class Activations:
         models_dir: the service's folder of detectors.
         configured: the detector of the configuration.
         promote: the limits of the gates.
-        use: loads a detector and has it serve; called with its file.
+        use: loads a detector and has it serve; called with its file, and with what records that for all processes,
+            to be called once it is loaded.
     """
 
     def __init__(
-        self, models_dir: Path, configured: Path | None, *, promote: PromoteConfig, use: Callable[[Path], None]
+        self,
+        models_dir: Path,
+        configured: Path | None,
+        *,
+        promote: PromoteConfig,
+        use: Callable[[Path, Callable[[], object]], None],
     ) -> None:
         self._models_dir = models_dir
         self._configured = configured
@@ -140,11 +182,11 @@ class Activations:
                 message = f"{closed} of {len(verdict.gates)} gates are closed. The detector has not changed."
                 self._told(state="refused", message=message, **figures)
                 return
-            self._told(state="loading", **figures)
+            self._told(state="loading", message=verdict.note, **figures)
             path = self._kept(candidate)
-            self._use(path)
             record = ActivatedDetector(path=path, sha256=candidate.sha256, in_place_of=str(self._configured))
-            write_file(self._models_dir / RECORD, record.model_dump_json().encode())
+            content = record.model_dump_json().encode()
+            self._use(path, lambda: write_file(self._models_dir / RECORD, content))
             self._told(state="active")
         except Exception as error:  # noqa: BLE001 (told and logged; the change must not stay "loading" for ever)
             reason = error.message if isinstance(error, VisionLLMError) else type(error).__name__

@@ -17,6 +17,7 @@ from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.server.training.schemas import GateView
 
 NICENESS = 5
+NOTHING_TO_COMPARE = "No detector served, so that there was nothing to compare with: no gate was checked."
 
 
 class GateRequest(BaseModel):
@@ -43,6 +44,8 @@ class GateVerdict(BaseModel):
     AP: float | None = None
     serving_AP: float | None = None
     gates: list[GateView] = []
+    note: str = ""
+    """What was not checked."""
     error: str | None = None
 
 
@@ -65,7 +68,7 @@ def judge(request: GateRequest) -> GateVerdict:
     if request.serving is None:
         material = material_of_checkpoint(request.candidate, request.data)
         alone = report_in_depth(material, request.report, groups=None, resamples=request.config.resamples)
-        return GateVerdict(passed=True, AP=alone["AP"])
+        return GateVerdict(passed=True, AP=alone["AP"], note=NOTHING_TO_COMPARE)
     found, _ = compare_detectors(
         request.candidate, request.serving, request.data, config=request.config, report=request.report
     )

@@ -13,6 +13,7 @@ from visionllm_interaction.artifacts.cards import make_cards
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.artifacts.stage_manifests import (
+    BEST_NAME,
     DataManifest,
     TrainingManifest,
     TrainingReport,
@@ -34,7 +35,6 @@ from visionllm_interaction.server.training.schemas import (
     WorstImage,
 )
 
-BEST = "fasterrcnn_best.pt"
 STUDY = "tuning/study.json"
 EVALUATION = "evaluation.json"
 _SHOWN_SETTINGS = ("architecture", "weights", "min_size", "max_size", "epochs", "batch_size", "lr", "optimizer", "seed")
@@ -87,14 +87,14 @@ class RunManifests:
     @property
     def checkpoint(self) -> Path | None:
         """The best checkpoint; None: nothing was trained, or it is gone."""
-        path = self.folder / "model_trainer" / BEST
+        path = self.folder / "model_trainer" / BEST_NAME
         return path if self.training is not None and path.is_file() else None
 
     @property
     def checkpoint_sha256(self) -> str | None:
         """The digest of the best checkpoint, as the training noted it."""
         outputs = self.training.outputs if self.training else ()
-        return next((one.sha256 for one in outputs if one.path.endswith(BEST)), None)
+        return next((one.sha256 for one in outputs if one.path.endswith(BEST_NAME)), None)
 
     def images_of(self, split: str) -> Path | None:
         """The folder of the raw images of a split, if it is here."""
@@ -273,5 +273,5 @@ def _evaluate_command(found: RunManifests) -> str | None:
     if found.training is None:
         return None
     run = f"artifacts/{found.folder.name}"
-    parts = ["visionllm", "evaluate", "--checkpoint", f"{run}/model_trainer/{BEST}"]
+    parts = ["visionllm", "evaluate", "--checkpoint", f"{run}/model_trainer/{BEST_NAME}"]
     return shlex.join([*parts, "--data", f"{run}/{STAGE_MANIFESTS['transform']}", "--report", f"{run}/evaluation"])

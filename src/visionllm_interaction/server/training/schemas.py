@@ -229,6 +229,7 @@ class Activation(_Model):
     serving_AP: float | None = None
     gates: list[GateView] = []
     message: str = ""
+    """Why it was refused or failed, or what was not checked."""
 
 
 class DetectorList(_Model):

@@ -8,7 +8,8 @@ import numpy as np
 
 from visionllm_interaction.core.intervals import complement
 from visionllm_interaction.core.tracks_relations_events import Code
-from visionllm_interaction.server.patterns.coded_time import CODED, coded_time
+from visionllm_interaction.measures.streams.batch import CODED_KIND
+from visionllm_interaction.measures.streams.coded_spans import coded_time_of
 from visionllm_interaction.server.schemas import CodeLane, LaneInterval, LinkedRecording, SessionPlace, VideoSession
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of
@@ -30,7 +31,7 @@ def code_lanes(codes: Sequence[Code], *, duration_s: float) -> list[CodeLane]:
     """
     found: dict[tuple[str, str, str], list[Code]] = {}
     for code in codes:
-        if code.kind != CODED:
+        if code.kind != CODED_KIND:
             found.setdefault((code.kind, code.tier, code.participant), []).append(code)
     lanes: list[CodeLane] = []
     for (kind, tier, who), own in sorted(found.items(), key=lambda item: (_ORDER.get(item[0][0], 9), item[0])):
@@ -43,7 +44,7 @@ def code_lanes(codes: Sequence[Code], *, duration_s: float) -> list[CodeLane]:
 
 def _uncoded(codes: Sequence[Code], own: Sequence[Code], who: str, duration_s: float) -> list[tuple[float, float]]:
     """Time that no file coded of somebody; none where one of the files does not say what it coded."""
-    coded = coded_time(codes, own, who, duration_s=duration_s)
+    coded = coded_time_of(codes, own, who, duration_s=duration_s)
     return [(begin, end) for begin, end in complement(coded, within=np.array([[0.0, duration_s]])).tolist()]
 
 

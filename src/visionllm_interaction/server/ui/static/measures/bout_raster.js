@@ -41,7 +41,7 @@ export function BoutRaster() {
     ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     ${!found && !problem && html`<p class="note" role="status">Computing …</p>`}
     ${found && html`<${Raster} found=${found} />
-      <p class="legend"><span><i class="key"></i> it holds (a click plays it)</span><span><i class="key hatched"></i> not known</span><span>nothing drawn: it does not hold</span>${found.left_out > 0 && html`<span>${found.left_out} more videos are in the CSV</span>`}</p>
+      <p class="legend"><span><i class="key"></i> it holds (a click plays it)</span><span><i class="key hatched"></i> not known</span><span>nothing drawn: ${found.videos.some((one) => one.unknown === null) ? "it does not hold, or that is not known (moments and several names do not tell)" : "it does not hold"}</span>${found.left_out > 0 && html`<span>${found.left_out} more videos are in the CSV</span>`}</p>
       <p class="command"><code>${found.command}</code> <${CopyButton} text=${found.command} label="Copy" /></p>`}
   </section>`;
 }
@@ -63,7 +63,7 @@ function Raster({ found }) {
       const name = called(one);
       return html`<g key=${one.video_id}><a href=${there(one, one.bouts[0] || [0, 0])}><text class="name" x=${LEFT - 10} y=${y + 12} text-anchor="end">${name.length > 32 ? `${name.slice(0, 31)}…` : name}<title>${name}</title></text></a>
         <rect class="film-length" x=${x(0)} y=${y} width=${x(one.duration_s) - LEFT} height=${LINE - 8} rx="2" />
-        ${one.unknown.map(([begin, end]) => html`<rect fill="url(#not-known)" x=${x(begin)} y=${y} width=${Math.max(x(end) - x(begin), 1)} height=${LINE - 8}><title>not known from ${clock(begin, 1)} to ${clock(end, 1)}</title></rect>`)}
+        ${(one.unknown || []).map(([begin, end]) => html`<rect fill="url(#not-known)" x=${x(begin)} y=${y} width=${Math.max(x(end) - x(begin), 1)} height=${LINE - 8}><title>not known from ${clock(begin, 1)} to ${clock(end, 1)}</title></rect>`)}
         ${one.bouts.map(([begin, end]) => html`<rect key=${begin} class="bout" x=${x(begin)} y=${y} width=${Math.max(x(end) - x(begin), 1.5)} height=${LINE - 8} rx="1" onClick=${() => location.assign(there(one, [begin, end]))}><title>${clock(begin, 1)} to ${clock(end, 1)}</title></rect>`)}
         <text class="tick" x=${WIDTH - RIGHT + 8} y=${y + 12}>${one.bouts.length} · ${number(one.seconds)} s</text></g>`;
     })}

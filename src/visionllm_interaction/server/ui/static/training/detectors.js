@@ -26,7 +26,7 @@ export function Detectors({ runs }) {
   return html`<section class="panel" aria-labelledby="detectors-title"><h2 id="detectors-title">Detectors</h2>
     ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     ${found && !found.detectors.length && html`<p class="empty"><strong>No detector.</strong> Train one with <code>visionllm run</code>, or get one with <code>visionllm models get yolox_s</code></p>`}
-    <ul class="detectors">${(found ? found.detectors : []).map((one) => html`<${Detector} key=${one.model} one=${one} runs=${runs} may=${me !== null && me.role === "admin"} busy=${busy} told=${(activation) => setFound({ ...found, activation })} />`)}</ul>
+    <ul class="detectors">${(found ? found.detectors : []).map((one) => html`<${Detector} key=${one.model} one=${one} runs=${runs} may=${me !== null && me.role === "admin" && me.projects === null} busy=${busy} told=${(activation) => setFound({ ...found, activation })} />`)}</ul>
     ${found && found.activation.state !== "none" && html`<${LastChange} activation=${found.activation} detectors=${found.detectors} />`}
   </section>`;
 }
@@ -72,7 +72,7 @@ function LastChange({ activation, detectors }) {
   const [kind, text] = STATES[activation.state];
   return html`<div class="last-change" role="status"><h3>${kind === "busy" ? "Change" : "Last change"}: ${name(activation.model)} <span class=${`state ${kind}`}>${text}</span></h3>
     ${kind === "busy" && html`<progress aria-label="Comparison"></progress>`}
-    ${activation.message && html`<p class="refused">${activation.message}</p>`}
+    ${activation.message && html`<p class=${kind === "bad" ? "refused" : "note"}>${activation.message}</p>`}
     ${activation.serving_AP !== null && html`<p class="note">AP ${activation.AP.toFixed(3)}, beside ${activation.serving_AP.toFixed(3)} of ${name(activation.against)} on the same images.</p>`}
     ${activation.gates.length > 0 && html`<ul class="gates">${activation.gates.map((gate) => html`<li key=${gate.name}><span class=${`state ${gate.passed ? "good" : "bad"}`}>${gate.passed ? "open" : "closed"}</span> ${GATES[gate.name] || gate.name}:
       <strong>${gate.value === null ? "cannot be measured" : gate.value.toFixed(3)}</strong> <span class="note">wanted ${gate.name.startsWith("min_") ? "≥" : "≤"} ${gate.limit}</span></li>`)}</ul>`}</div>`;

@@ -40,6 +40,7 @@ export function CodingBesideModel({ comparisons, onShow }) {
   return html`<section class="panel beside" aria-labelledby="beside-title"><h2 id="beside-title">Coding beside the model</h2>
     ${!found.comparisons.length && html`<p class="note">No coded tier has the name of something that the model finds. Choose what is to be compared:</p>`}
     ${found.comparisons.map((one) => html`<${OnePair} key=${`${codingName(one.coding)} ${one.state}`} one=${one} onShow=${onShow} />`)}
+    ${found.left_out > 0 && html`<p class="note">${found.left_out} more pairs have the same name; choose them below.</p>`}
     <form class="form-row" onSubmit=${choose}><label>Compare <select onChange=${(event) => setCoding(Number(event.target.value))}>${options(found.codings.map(codingName), coding)}</select></label>
       <label>with <select onChange=${(event) => setState(Number(event.target.value))}>${options(found.states, state)}</select></label><button class="button small" disabled=${!found.states.length}>Compare</button></form>
     ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
