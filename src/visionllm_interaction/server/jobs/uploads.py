@@ -246,7 +246,9 @@ class Uploads:
         return sorted((u for u in found if u), key=lambda u: (u.uploaded_at, u.video_id), reverse=True)
 
     def folder_names(self) -> list[str]:
-        """Ids of all uploads, also those whose record is damaged."""
+        """Ids of all uploads, also those whose record is damaged; none before the first start of the service."""
+        if not self._folder.is_dir():
+            return []
         return sorted(path.name for path in self._folder.iterdir() if path.is_dir() and _ID.match(path.name))
 
     def folder(self, upload: Upload) -> Path:
