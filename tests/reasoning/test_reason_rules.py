@@ -132,7 +132,7 @@ def test_ruling_forms_out_by_the_words_they_need_loses_none() -> None:
     for text in (normalise(row[0]) for row in ONE_STEP):
         found = [form for form in FORMS if form.pattern.fullmatch(text)]
         assert found and [form for form in FORMS if form.match(text)] == found
-    cut = [Form(form.row, form.text, form.needs) for form in FORMS]
+    cut = [Form(form.row, form.source, form.macros) for form in FORMS]
     assert not any(form.match("the child is near the ball") for form in cut)
     assert sum("pattern" in vars(form) for form in cut) < len(cut) / 20
 

@@ -53,12 +53,29 @@ Words = tuple[str, ...]
 """Words of which a text must hold at least one."""
 
 
+class Macros(Struct, frozen=True):
+    """The words of a table's macros, written out, and what a match of each must hold."""
+
+    expanded: dict[str, str]
+    needs: dict[str, tuple[Words, ...]]
+
+
 class Form(Struct, frozen=True, dict=True):
-    """One way to ask: a text of ``row``, compiled when it is first tried."""
+    """One way to ask: a text of ``row``, read when it is first tried, and compiled when it may fit."""
 
     row: Row
-    text: str
-    needs: tuple[Words, ...] = ()
+    source: str
+    macros: Macros
+
+    @cached_property
+    def text(self) -> str:
+        """The text with its macros written out."""
+        return self.source.format(**self.macros.expanded)
+
+    @cached_property
+    def needs(self) -> tuple[Words, ...]:
+        """The words that every match holds, one of each group."""
+        return _needed(self.source, self.macros.needs)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -126,7 +143,8 @@ def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, 
     for name, words in macros.items():
         expanded[name] = f"(?:{words.format(**expanded)})"
         needs[name] = _needed(words, needs)
-    return tuple(Form(row, text.format(**expanded), _needed(text, needs)) for row in rows for text in row.texts)
+    table = Macros(expanded, needs)
+    return tuple(Form(row, source, table) for row in rows for source in row.texts)
 
 
 _REPLACEMENTS: tuple[tuple[str, str], ...] = (
