@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -242,3 +246,12 @@ def test_the_interface_is_described_with_examples_and_problem_details(config: Se
                 if int(status) >= 400:
                     assert list(response["content"]) == ["application/problem+json"], operation["summary"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_the_service_starts_without_what_no_start_needs() -> None:
+    """Each of these takes a tenth of a second or more to import, and a process is started anew after every failure."""
+    heavy = {"scipy.special", "scipy.stats", "pandas", "torch", "lightning", "mlflow", "matplotlib", "xarray"}
+    assert all(map(find_spec, heavy)), "a module of this list was renamed"
+    code = "import json, sys; import visionllm_interaction.server.app; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert not heavy & set(json.loads(done.stdout))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
+
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 
-class _Remote(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+class _Remote(DescribedModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class RemoteJob(_Remote):
@@ -59,7 +61,7 @@ class RemoteConsent(_Remote):
     video_id: str
     state: Literal["given", "withdrawn", "not recorded"]
     child: str | None = None
-    sessions: list[str] = []
+    sessions: list[str] = Field(default=[])
     required: bool
     may_be_exported: bool
 
@@ -92,7 +94,7 @@ class RemoteVideo(_Remote):
     duration_s: float | None = None
     view: Literal["room", "ego"] | None = None
     tracks: int | None = None
-    covariates: dict[str, float | str] = {}
+    covariates: dict[str, float | str] = Field(default={})
     """`child`, `age_months`, `group`, `camera`, `light`, `recorded_on` and others."""
     registered: bool = False
     """Whether the file lies in a folder of the service's machine."""
@@ -162,7 +164,7 @@ class RemoteTimeline(_Remote):
     tracks: list[RemoteTrack]
     relations: list[RemoteRelation]
     events: list[RemoteEvent]
-    lanes: list[dict[str, Any]] = []
+    lanes: list[dict[str, Any]] = Field(default=[])
 
 
 class RemoteDetection(_Remote):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction import __version__
@@ -105,8 +105,8 @@ def create_app(
         routes_account,
         routes_health,
     ):
-        app.include_router(routes.router)
-    app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
+        _add_routes(app, routes.router)
+    _add_routes(app, login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
         add_pages(app)
     add_static_files(app)  # the login page needs them, too
@@ -144,6 +144,15 @@ def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
             where=str(serve.keys_path),
             fix=f"{fix}; or, on your own machine, start with --insecure",
         )
+
+
+def _add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of a router as they are.
+
+    ``include_router`` would make each a second time when it is first asked for: a tenth of a second of the start. Our
+    routers say all that belongs to a route themselves.
+    """
+    app.router.routes.extend(router.routes)
 
 
 def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

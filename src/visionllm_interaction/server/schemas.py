@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
 from visionllm_interaction.server.jobs.exports import ExportOptions
@@ -13,13 +13,14 @@ from visionllm_interaction.server.jobs.previews import browser_plays
 from visionllm_interaction.server.jobs.queue import JobRecord
 from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.video_state import VideoState
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 MAX_TURNS = 50
 """Most earlier questions that a question may lean on."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+class _Model(DescribedModel):
+    model_config = ConfigDict(frozen=True)
 
 
 class DetectedObject(_Model):
@@ -40,7 +41,6 @@ class DetectResult(_Model):
 
     model_config = ConfigDict(
         frozen=True,
-        use_attribute_docstrings=True,
         json_schema_extra={
             "example": {
                 "width": 640,
@@ -84,7 +84,6 @@ class VideoJob(_Model):
 
     model_config = ConfigDict(
         frozen=True,
-        use_attribute_docstrings=True,
         json_schema_extra={
             "example": {
                 "job_id": "job-4b1c2a90c7d54e0f8a11",
@@ -161,7 +160,6 @@ class RegisterRequest(JobOptions):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"path": "/data/visits/2026-01", "view": "room"}},
     )
 
@@ -194,7 +192,6 @@ class VideoPatch(_Model):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"child": "C07", "age_months": 18.5, "recorded_on": "2026-01-12"}},
     )
 
@@ -241,7 +238,7 @@ class Video(_Model):
     height: int | None = None
     duration_s: float | None = None
     view: Literal["room", "ego"] | None = None
-    covariates: dict[str, float | str] = {}
+    covariates: dict[str, float | str] = Field(default={})
     """What is known beside the images: `child`, `age_months`, `group`, `camera`, `light`, `recorded_on` and others."""
     registered: bool = False
     """Whether the file lies in a folder of the service's machine; erasing the video leaves it there."""
@@ -293,7 +290,7 @@ class VisibleTrack(_Model):
     end_s: float
     n_detections: int
     mean_confidence: float
-    visible: list[tuple[float, float]] = []
+    visible: list[tuple[float, float]] = Field(default=[])
     """Intervals `[begin_s, end_s)` of consecutive processed frames in which it is detected."""
 
 
@@ -415,8 +412,8 @@ class VideoTimeline(_Model):
     tracks: list[VisibleTrack]
     relations: list[RelationBout]
     events: list[VideoEvent]
-    lanes: list[CodeLane] = []
-    recordings: list[LinkedRecording] = []
+    lanes: list[CodeLane] = Field(default=[])
+    recordings: list[LinkedRecording] = Field(default=[])
     session: VideoSession | None = None
     unknown: TimeNotKnown
 
@@ -444,7 +441,7 @@ class TrackedPerson(_Model):
     """What the estimate rests on."""
     begin_s: float
     end_s: float
-    crops: list[PersonCrop] = []
+    crops: list[PersonCrop] = Field(default=[])
     """Up to five places, spread over the time in which the person is there; only in the answer for one video."""
 
 
@@ -471,7 +468,6 @@ class RoleChoices(_Model):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"roles": {"2": "child", "3": "caregiver"}}},
     )
 
@@ -508,7 +504,6 @@ class AskRequest(_Model):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"question": "How long is the child visible?"}},
     )
 
@@ -578,7 +573,7 @@ class MeasureTable(_Model):
     """The subjects, objects, predicates and videos that the measure has rows of."""
     names: dict[str, str]
     """Video id → name of its file."""
-    left_out: dict[str, str] = {}
+    left_out: dict[str, str] = Field(default={})
     """Damaged videos that have no rows: id → what is wrong."""
     command: str
     """The command that computes the table anew."""

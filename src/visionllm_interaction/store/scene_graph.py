@@ -10,15 +10,16 @@ from dataclasses import asdict
 from typing import Literal
 
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 
-class _DocumentModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _DocumentModel(DescribedModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Node(_DocumentModel):

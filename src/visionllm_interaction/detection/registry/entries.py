@@ -8,10 +8,11 @@ from importlib import resources
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
 Kind = Literal["people", "hands", "faces", "pose", "speech"]
@@ -22,8 +23,8 @@ KINDS: tuple[Kind, ...] = ("people", "hands", "faces", "pose", "speech")
 _SHA256 = "^[0-9a-f]{64}$"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _Record(DescribedModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelFile(_Record):

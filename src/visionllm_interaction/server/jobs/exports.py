@@ -23,6 +23,7 @@ from visionllm_interaction.errors import OutputError
 from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 ExportFormat = Literal[
     "eaf", "boris", "datavyu", "textgrid", "bids", "csv", "parquet", "coco", "json", "rrd", "mp4", "blurred"
@@ -40,13 +41,12 @@ Moment = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Interval = tuple[Moment, Moment]
 
 
-class ExportOptions(BaseModel):
+class ExportOptions(DescribedModel):
     """What is exported, and how."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"examples": [{"format": "eaf"}, {"format": "blurred", "blur": "faces", "mute": [[12, 15]]}]},
     )
 

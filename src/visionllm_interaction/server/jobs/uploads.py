@@ -26,13 +26,14 @@ from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
 from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 DIGEST_DIGITS = 12
 OUTCOME_FILE = "outcome.json"
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
 
 
-class JobOptions(BaseModel):
+class JobOptions(DescribedModel):
     """Options of the analysis of an upload."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 Span = tuple[float, float]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+class _Model(DescribedModel):
+    model_config = ConfigDict(frozen=True)
 
 
 class LookTransitions(_Model):

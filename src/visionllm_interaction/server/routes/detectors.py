@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.server.auth.roles import Principal
@@ -19,17 +19,17 @@ from visionllm_interaction.server.state import context_of
 from visionllm_interaction.server.training.detectors import find_detector, known_detectors
 from visionllm_interaction.server.training.run_reports import find_run
 from visionllm_interaction.server.training.schemas import Activation, DetectorList
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["training"])
 
 
-class ActivationRequest(BaseModel):
+class ActivationRequest(DescribedModel):
     """On what a detector is compared with the one that serves."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"run": "20261130T101500_000000Z"}},
     )
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool
 
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
@@ -17,6 +17,7 @@ from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.projects.data_protection import ProjectState
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.store.data_protection.register import ConsentState, ConsentSubject, ProjectRules
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 router = APIRouter(prefix="/v1/projects", dependencies=[KNOWN_PARAMETERS], tags=["projects"])
 ProjectId = Annotated[str, Path(max_length=64, pattern=PROJECT_PATTERN, examples=["dyads"])]
@@ -36,8 +37,8 @@ def _written_as_day(value: object) -> object:
 Day = Annotated[date, BeforeValidator(_written_as_day)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+class _Model(DescribedModel):
+    model_config = ConfigDict(extra="forbid")
 
 
 class Project(_Model):
@@ -70,7 +71,6 @@ class RulesChange(_Model):
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"consent_required": True, "retain_until": "2027-06-30"}},
     )
 
@@ -123,7 +123,6 @@ class ConsentChange(_Model):
 
     model_config = ConfigDict(
         extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"about": "child", "name": "C01", "state": "given", "note": "form 12, folder B"}},
     )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
+
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+class _Model(DescribedModel):
+    model_config = ConfigDict(frozen=True)
 
 
 class RunSummary(_Model):
@@ -227,7 +229,7 @@ class Activation(_Model):
     """When it began."""
     AP: float | None = None
     serving_AP: float | None = None
-    gates: list[GateView] = []
+    gates: list[GateView] = Field(default=[])
     message: str = ""
     """Why it was refused or failed, or what was not checked."""
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -196,19 +195,23 @@ def intraclass(values: Floats) -> IntraclassCorrelation:
 def _consistency_interval(value: float, rows: float, error: float, n: int, k: int) -> AgreementValue:
     if 1 - value < 1e-12:
         return AgreementValue(1.0, low=1.0, high=1.0)
+    from scipy import special  # here: the service compares codings by kappa alone, and need not wait for scipy
+
     f, df = rows / error, ((n - 1), (n - 1) * (k - 1))
-    low, high = f / stats.f.ppf(0.975, *df), f * stats.f.ppf(0.975, *df[::-1])
+    low, high = f / special.fdtri(*df, 0.975), f * special.fdtri(*df[::-1], 0.975)
     return AgreementValue(value, low=(low - 1) / (low + k - 1), high=(high - 1) / (high + k - 1))
 
 
 def _absolute_interval(value: float, rows: float, columns: float, error: float, n: int, k: int) -> AgreementValue:
     if 1 - value < 1e-12:
         return AgreementValue(1.0, low=1.0, high=1.0)
+    from scipy import special
+
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     v = (a * columns + b * error) ** 2 / (
         (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / max((n - 1) * (k - 1), 1) or 1e-300
     )
-    upper, lower = stats.f.ppf(0.975, n - 1, v), stats.f.ppf(0.975, v, n - 1)
+    upper, lower = special.fdtri(n - 1, v, 0.975), special.fdtri(v, n - 1, 0.975)
     spread = k * columns + (k * n - k - n) * error
     low = n * (rows - upper * error) / (upper * spread + n * rows)
     high = n * (lower * rows - error) / (spread + n * lower * rows)

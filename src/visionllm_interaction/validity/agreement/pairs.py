@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from visionllm_interaction.core.intervals import Intervals, contains, total_s
 from visionllm_interaction.interop.tiers import Interval
@@ -265,7 +265,7 @@ def _with_interval(value: AgreementValue, left_out: Sequence[float | None]) -> A
         return replace(value, interval_reason=few)
     count = len(found)
     spread = float(np.sqrt((count - 1) / count * ((found - found.mean()) ** 2).sum()))
-    half = float(stats.t.ppf(0.975, count - 1)) * spread
+    half = float(special.stdtrit(count - 1, 0.975)) * spread
     return replace(value, low=max(value.value - half, -1.0), high=min(value.value + half, 1.0))
 
 
