@@ -138,6 +138,7 @@ def _person(frame: int, wrist_x: float, image: np.ndarray) -> Person:
     points = np.zeros((33, 2), np.float32)
     points[:] = (320, 100)
     points[Point.LEFT_WRIST] = (wrist_x, 210)
+    points[[Point.LEFT_INDEX, Point.LEFT_PINKY]] = (wrist_x, 220)
     seen = np.zeros(33, np.float32)
     seen[Point.LEFT_WRIST] = 1.0
     pose = Pose(points, np.zeros(33, np.float32), seen, np.ones(33, np.float32), 0.9)
@@ -166,3 +167,15 @@ def test_images_that_are_no_sequence_are_searched_one_by_one() -> None:
     found = HandFinder(seen, config=BodiesConfig()).find(_images(2), [[], []])
     assert [len(hands) for hands in found] == [1, 0]
     assert {frame for frame, _ in seen.searches} == {0, 1}
+
+
+def test_where_a_pose_had_no_hand_a_moment_before_it_is_not_asked_again() -> None:
+    """A wrist without a hand costs a look in each frame that is searched; somebody who has just come is looked at."""
+    images = _images(4)
+    seen = _Seen({})
+    groups = [[_person(n, 120, image)] for n, image in enumerate(images)]
+    assert _find(seen, [True, False, False, True], groups) == [[], [], [], []]
+    assert set(seen.looks) == {0, 3}
+    come = _Seen({2: [(120, 220)], 3: [(120, 220)]}, no_palms=[2, 3])
+    assert _find(come, [True, False, False, True], [[], [], *groups[2:]]) == [[], [], [(120, 220)], [(120, 220)]]
+    assert 2 in come.looks

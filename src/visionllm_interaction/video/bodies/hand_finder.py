@@ -24,6 +24,8 @@ from visionllm_interaction.video.bodies.poses import Pose, is_far_off
 from visionllm_interaction.video.bodies.search_regions import ARMS, hand_guess, hand_searches, wrist_of
 
 _EVEN = 0.5
+_SURE = 0.5
+"""A hand that is followed with less is searched as well, even if weaker hands are wanted."""
 _LOST_SCALE = 2.5
 """A hand that was lost is searched in a square so much larger than its own."""
 
@@ -90,6 +92,15 @@ class _Frames:
         """Poses of a frame by track."""
         ids = self.sequence.track_ids[number].tolist()
         return {ids[p.row]: p.pose for p in self.groups[number] if p.pose and p.pose.score >= self.min_pose}
+
+    def arms(self, number: int) -> Iterable[tuple[Person, str]]:
+        """Arms at whose ends a hand may be: the frame before had one there, or not the person."""
+        before = self.known(number - 1) or KnownFrame([], {}, [])
+        had = {(before.track_ids[one.person], one.side) for one in before.hands if one.person is not None}
+        track_ids = self.sequence.track_ids[number].tolist()
+        for person in self.groups[number]:
+            track_id = track_ids[person.row]
+            yield from ((person, side) for side in ARMS if track_id not in before.track_ids or (track_id, side) in had)
 
     def own(self, numbers: Iterable[int]) -> None:
         """Tell whose the hands of some frames are."""
@@ -159,7 +170,7 @@ class HandFinder:
         searches = [one for one in whole_images(images_rgb) if one[0] in wanted]
         searches += [(p.image, region) for p in people for region in hand_searches(p.box_xyxy, p.pose)]
         self._search(images_rgb, searches, found)
-        self._try_poses(people, found)
+        self._try_poses([(p, side) for p in people for side in ARMS], found)
         return found
 
     def _search(
@@ -171,14 +182,14 @@ class HandFinder:
         for (number, _), ones in zip(searches, hands, strict=True):
             found[number] += [hand for hand in ones if hand.score >= self._config.min_hand]
 
-    def _try_poses(self, people: Sequence[Person], found: list[list[Hand]]) -> None:
+    def _try_poses(self, arms: Iterable[tuple[Person, str]], found: list[list[Hand]]) -> None:
         """Add hands where poses have them: those whose palms are hidden or turned; the key points decide."""
         guesses = [
             (p, place)
-            for p in people
+            for p, side in arms
             if p.pose is not None
-            for side in ARMS
-            if (place := hand_guess(p.pose, side)) and not is_met(place.x, place.y, found[p.image])
+            and (place := hand_guess(p.pose, side))
+            and not is_met(place.x, place.y, found[p.image])
         ]
         first = self._hands.measure([p.image_rgb for p, _ in guesses], [place for _, place in guesses])
         again = [
@@ -208,14 +219,14 @@ class HandFinder:
             lost = [one for one, hand in zip(places, hands, strict=True) if hand is None]
             near = [(number, replace(place, side=place.side * _LOST_SCALE, angle=0.0)) for number, place in lost]
             self._search(frames.images_rgb, near, frames.found)
-            self._try_poses([p for number in numbers for p in frames.groups[number]], frames.found)
+            self._try_poses([arm for number in numbers for arm in frames.arms(number)], frames.found)
         frames.own(numbers)
 
     def _looked_at(self, images_rgb: Sequence[Image], places: Sequence[Region]) -> list[Hand | None]:
         """The hands at places; None: there is none. Where a place was far off, the better one is looked at as well."""
         hands = self._hands.measure(images_rgb, places)
         wanted = [region_of_points(hand.points_xy) for hand in hands]
-        least = self._config.min_hand
+        least = max(self._config.min_hand, _SURE)
         again = [n for n, hand in enumerate(hands) if hand.score >= least and is_far_off(places[n], wanted[n])]
         second = self._hands.measure([images_rgb[n] for n in again], [wanted[n] for n in again])
         for n, hand in zip(again, second, strict=True):
