@@ -10,6 +10,7 @@ import pytest
 from visionllm_interaction.core.frame_table import Frame
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.crop_regions import Region
+from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels
 from visionllm_interaction.video.bodies.find_bodies import batches, plan_searches
 from visionllm_interaction.video.bodies.hand_finder import FrameSequence, HandFinder, KnownFrame, OwnedHand
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator
@@ -179,3 +180,25 @@ def test_where_a_pose_had_no_hand_a_moment_before_it_is_not_asked_again() -> Non
     come = _Seen({2: [(120, 220)], 3: [(120, 220)]}, no_palms=[2, 3])
     assert _find(come, [True, False, False, True], [[], [], *groups[2:]]) == [[], [], [(120, 220)], [(120, 220)]]
     assert 2 in come.looks
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_the_size_of_a_batch_changes_no_hand(size: int) -> None:
+    """Hands that come, move, are lost and leave, over thirty frames; two people by their boxes."""
+    at = {n: [(100.0 + 9 * n, 200.0)] * (n % 11 > 1) + [(500.0, 60.0 + 4 * n)] * (5 < n < 21) for n in range(30)}
+    boxes = np.array([[40, 20, 420, 460], [440, 20, 600, 300]], np.float32)
+
+    def found(size: int) -> list[list[tuple]]:
+        estimator = BodyEstimator(BodyModels())
+        estimator._hands = HandFinder(_Seen(at, no_palms=[3, 4, 7, 13]), config=BodiesConfig())
+        bodies: list[Bodies] = []
+        before = None
+        frames = [Frame(n, n / 5, image) for n, image in enumerate(_images(30))]
+        for batch, searched in batches(plan_searches(frames, 0.8), size):
+            sequence = FrameSequence(searched, [np.array([3, 4])] * len(batch), before)
+            bodies += estimator.estimate([frame.image_rgb for frame in batch], [boxes] * len(batch), sequence)
+            before = bodies[-1].known(np.array([3, 4]))
+        return [[(one.person, *one.hand.box_xyxy.tolist()) for one in body.hands] for body in bodies]
+
+    assert found(size) == found(40)
+    assert sum(map(len, found(size))) > 30
