@@ -37,7 +37,7 @@ def main() -> None:
     options = _options()
     marks = json.loads(MARKS.read_text())
     images = [_image(options.coco, one) for one in marks["images"]]
-    people = _marked_people(options.coco, marks) if options.people == "marked" else _found_people(options, images)
+    people = marked_people(options.coco, marks) if options.people == "marked" else _found_people(options, images)
     config = BodiesConfig(min_hand=0.05, min_pose=0.0)
     estimator = BodyEstimator(models_in(options.models), config=config)
     found = []
@@ -109,6 +109,33 @@ def _evaluate(truth: COCO, rows: list, ids: list) -> tuple[float, float, float]:
     return float(precision[precision > -1].mean()), float(run.eval["recall"][0, 0, 0, 2]), hits / max(hits + misses, 1)
 
 
+def average_precision(truth: list[tuple], found: list[tuple]) -> dict[str, float]:
+    """AP50, recall from any confidence on, and recall and precision at the default one, by COCO's own evaluation.
+
+    Args:
+        truth: (image, (4,) xyxy, whether it counts neither way) of each hand.
+        found: (image, (4,) xyxy, score).
+    """
+    images = sorted({one[0] for one in truth} | {one[0] for one in found})
+    coco = COCO()
+    coco.dataset = {
+        "images": [{"id": one} for one in images],
+        "categories": [{"id": HAND, "name": "hand"}],
+        "annotations": [
+            {"id": n, "image_id": i, "category_id": HAND, "bbox": (b := _xywh(box)), "area": b[2] * b[3], "iscrowd": c}
+            for n, (i, box, c) in enumerate(truth, 1)
+        ],
+    }
+    rows = [{"image_id": i, "category_id": HAND, "bbox": _xywh(box), "score": float(s)} for i, box, s in found]
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+    default = BodiesConfig().min_hand
+    ap, recall, _ = _evaluate(coco, rows, images)
+    _, sure, precision = _evaluate(coco, [row for row in rows if row["score"] >= default], images)
+    names = "AP50", "recall", f"recall at {default}", f"precision at {default}"
+    return {name: round(value, 3) for name, value in zip(names, (ap, recall, sure, precision), strict=True)}
+
+
 def faces_result(marks: dict, found: list) -> dict:
     """On marked faces: how many are found, and how often the sign of yaw is right."""
     by_image = defaultdict(list)
@@ -174,7 +201,7 @@ def _xywh(box: np.ndarray) -> list[float]:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def _marked_people(coco: Path, marks: dict) -> list[np.ndarray]:
+def marked_people(coco: Path, marks: dict) -> list[np.ndarray]:
     boxes = defaultdict(list)
     for split in ("train2017", "val2017"):
         for one in json.loads((coco / "annotations" / f"instances_{split}.json").read_text())["annotations"]:

@@ -4,7 +4,7 @@
 
 Both run the same model files on the same frames, scaled to 640 × 480, with the same people. The plain loop is what one
 writes first: each network with all its outputs, one image at a time, one step after the other, for each person in turn,
-hands looked for around every wrist.
+hands looked for around every wrist, in each frame. The product follows hands through frames that it does not search.
 Rounds are interleaved. Printed are seconds of the processor and of the clock, their ratios (the median over rounds),
 and the memory before and after a long run.
 """
@@ -15,6 +15,9 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -22,13 +25,19 @@ import numpy as np
 import psutil
 from quality import models_in
 
+from visionllm_interaction.core.boxes import box_iou
+from visionllm_interaction.core.frame_table import Frame
 from visionllm_interaction.detection.models import load_detector
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.video.bodies.anchors import decode, suppress
+from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.crop_regions import Region, around_box
-from visionllm_interaction.video.bodies.estimator import BodyEstimator
+from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator
 from visionllm_interaction.video.bodies.faces import ANCHORS as FACES
 from visionllm_interaction.video.bodies.faces import face_region
+from visionllm_interaction.video.bodies.find_bodies import batches, plan_searches
+from visionllm_interaction.video.bodies.hand_finder import FrameSequence
 from visionllm_interaction.video.bodies.hands import ANCHORS as PALMS
 from visionllm_interaction.video.bodies.hands import hand_region, region_of_points
 from visionllm_interaction.video.bodies.poses import is_far_off, pose_of, wanted_region
@@ -123,26 +132,24 @@ def _met(place: Region, centres: list) -> bool:
 def main() -> None:
     """Run all rounds, then the long run."""
     options = _options()
-    images = _images(options.video, options.frames, options.start_s)
     detector = load_detector(options.detector)
-    person = detector.categories.by_name["person"].label
+    film = film_of(options.video, detector, most=options.frames, start_s=options.start_s)
+    images = film.images
     plain, ours = PlainLoop(options.models), BodyEstimator(models_in(options.models))
-
-    def people(batch: list) -> list[np.ndarray]:
-        return [one.boxes_xyxy[one.labels == person] for one in detector.detect(batch, min_confidence=0.35)]
 
     def run_people() -> None:
         for image in images:
-            people([image])
+            people_in(detector, [image])
 
     def run_plain() -> None:
         for image in images:
-            plain.image(image, people([image])[0])
+            plain.image(image, people_in(detector, [image])[0])
 
     def run_ours() -> None:
-        for begin in range(0, len(images), CHUNK):
-            batch = images[begin : begin + CHUNK]
-            ours.estimate(batch, people(batch))
+        found: list[Bodies] = []
+        for sequence, batch, _ in batches_of(film, options.every_s):
+            before = None if not found else found[-1].known(film.ids[len(found) - 1])
+            found += ours.estimate(batch, people_in(detector, batch), sequence(before))
 
     for run in (run_plain, run_ours):  # compiled and warm
         run()
@@ -181,14 +188,69 @@ def _timed(run) -> dict[str, float]:
     return {"cpu_s": round(time.process_time() - cpu, 2), "clock_s": round(time.perf_counter() - clock, 2)}
 
 
-def _images(video: Path, most: int, start_s: float) -> list[np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Frames of a clip, and who is in them.
+
+    Attributes:
+        images: (480, 640, 3) uint8 each.
+        boxes: for each frame those of its people.
+        ids: for each frame the tracks of its people.
+    """
+
+    images: list[np.ndarray]
+    boxes: list[np.ndarray]
+    ids: list[np.ndarray]
+
+
+def film_of(video: Path, detector: Detector, *, most: int, start_s: float) -> Film:
+    """A clip at five frames a second, with people linked by overlap."""
     images = []
     for frame in VideoReader(video).frames("rgb", per_s=PER_S):
         if frame.timestamp_s >= start_s:
             images.append(cv2.resize(frame.image_rgb, SIZE))
         if len(images) == most:
             break
-    return images
+    boxes = people_in(detector, images)
+    return Film(images, boxes, linked(boxes))
+
+
+def linked(boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """For each frame the tracks of its people: a person is the one of the last frame whose box overlaps most."""
+    last, ids, new = np.zeros((0, 4)), np.zeros(0, int), 0
+    found = []
+    for own in boxes:
+        now = np.full(len(own), -1)
+        overlap = np.array([box_iou(box, last) for box in own]).reshape(len(own), len(last))
+        while overlap.size and overlap.max() > 0:
+            i, j = np.unravel_index(overlap.argmax(), overlap.shape)
+            now[i] = ids[j]
+            overlap[i], overlap[:, j] = 0, 0
+        fresh = now < 0
+        now[fresh] = np.arange(new, new + fresh.sum())
+        new += int(fresh.sum())
+        last, ids = own, now
+        found.append(now)
+    return found
+
+
+def people_in(detector: Detector, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Boxes of people in images."""
+    person = detector.categories.by_name["person"].label
+    return [one.boxes_xyxy[one.labels == person] for one in detector.detect(images, min_confidence=0.35)]
+
+
+def batches_of(film: Film, every_s: float) -> Iterator[tuple[Callable[..., FrameSequence], list, list]]:
+    """Frames that are looked at together, as the product does it: how they follow each other, images, and boxes."""
+    frames = [Frame(n, n / PER_S, image) for n, image in enumerate(film.images)]
+    for batch, searched in batches(plan_searches(frames, every_s), CHUNK):
+        numbers = [frame.frame_index for frame in batch]
+        ids = [film.ids[n] for n in numbers]
+        yield (
+            partial(FrameSequence, searched, ids),
+            [frame.image_rgb for frame in batch],
+            [film.boxes[n] for n in numbers],
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -198,6 +260,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--detector", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--start-s", type=float, default=25.0, help="from here on somebody is there")
+    parser.add_argument(
+        "--every-s", type=float, default=BodiesConfig().palms_every_s, help="palms are searched so often"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--long", type=int, default=3, help="more rounds of the product's path, for the memory")
     parser.add_argument("--out", type=Path)

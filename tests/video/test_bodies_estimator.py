@@ -17,9 +17,10 @@ from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.interactions.head_direction import heads_of_faces
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.crop_regions import Region
-from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand
+from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace
 from visionllm_interaction.video.bodies.faces import Face
 from visionllm_interaction.video.bodies.find_bodies import find_bodies
+from visionllm_interaction.video.bodies.hand_finder import FrameSequence, OwnedHand
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose
@@ -152,7 +153,12 @@ class _Remembers(BodyEstimator):
     def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
 
-    def estimate(self, images_rgb: Sequence[np.ndarray], boxes_xyxy: Sequence[np.ndarray]) -> list[Bodies]:
+    def estimate(
+        self,
+        images_rgb: Sequence[np.ndarray],
+        boxes_xyxy: Sequence[np.ndarray],
+        sequence: FrameSequence | None = None,
+    ) -> list[Bodies]:
         self.asked += [(int(image[0, 0, 0]), len(boxes)) for image, boxes in zip(images_rgb, boxes_xyxy, strict=True)]
         face = Face(np.array([0, 0, 10, 10], np.float32), 0.9, 0.0, -30.0, None)
         return [

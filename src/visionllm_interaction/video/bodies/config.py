@@ -18,6 +18,8 @@ class BodiesConfig(Section):
     """Palms below this are not looked at again; low, because the key points of the hand decide."""
     min_hand: float = Field(default=0.5, ge=0.0, le=1.0)
     """Hands below this are left out."""
+    palms_every_s: float = Field(default=0.8, ge=0.0, le=60.0)
+    """Palms are searched in frames so far apart; hands are followed through those between them. 0: searched in each."""
     min_face: float = Field(default=0.4, gt=0.0, le=1.0)
     """Faces below this are left out."""
     batch_size: int = Field(default=8, ge=1, le=256)

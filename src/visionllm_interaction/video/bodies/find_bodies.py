@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from visionllm_interaction.core.frame_table import SKIPPED_QUALITIES, Frame, Fra
 from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator
+from visionllm_interaction.video.bodies.hand_finder import FrameSequence, KnownFrame
 from visionllm_interaction.video.bodies.poses import Pose
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
@@ -33,10 +34,17 @@ PostureRule = Callable[[NDArray[np.floating], NDArray[np.floating]], Posture | N
 LookRule = Callable[[NDArray[np.floating]], float]
 """From what a layer of the pose's network has seen (528,) to log-odds of a child."""
 
-ALGORITHM_VERSION = 3
-"""Raised by whoever changes what is found with the same models in the same video."""
+ALGORITHM_VERSION = 4
+"""Raised by whoever changes what is found with the same models in the same video. Version 4 follows hands."""
 LIBRARIES = ("openvino", "opencv")
 """Those whose versions decide what is found."""
+
+_MOST_APART_S = 0.26
+"""Hands are not followed between frames that are further apart: they may move by more than their own length."""
+_MOST_FOLLOWED = 8
+"""At most so many frames in a row are not searched, however many there are in a second: they are kept in memory."""
+_EARLY = 0.9
+"""A frame that comes by a tenth of the interval too early is searched."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +100,13 @@ def find_bodies(
     found = FoundBodies()
     n_frames = 0
     with closing(read_ahead(_sampled(reader, frames, config.per_s), depth=2 * config.batch_size)) as read:
-        for batch in _batches(read, config.batch_size):
+        before: KnownFrame | None = None
+        for batch, searched in batches(plan_searches(read, config.palms_every_s), config.batch_size):
             rows = [people.rows(frame.frame_index) for frame in batch]
             boxes = [detections.boxes_xyxy[own] for own in rows]
-            bodies = estimator.estimate([frame.image_rgb for frame in batch], boxes)
+            sequence = FrameSequence(searched, [detections.track_id[own] for own in rows], before)
+            bodies = estimator.estimate([frame.image_rgb for frame in batch], boxes, sequence)
+            before = bodies[-1].known(sequence.track_ids[-1])
             for frame, own, one in zip(batch, rows, bodies, strict=True):
                 _add(found, frame, detections.track_id[own], one, posture_of, look_of)
             n_frames += len(batch)
@@ -116,10 +127,56 @@ def _sampled(reader: VideoReader, frames: FrameTable, per_s: float) -> Iterator[
             yield frame
 
 
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    source = iter(frames)
-    while batch := list(islice(source, size)):
-        yield batch
+def plan_searches(frames: Iterable[Frame], every_s: float) -> Iterator[tuple[Frame, bool]]:
+    """Choose the frames of a video in which hands are searched; through the others they are followed.
+
+    Between two frames that are searched there are only frames close to each other. The last one is searched.
+
+    Args:
+        frames: in order.
+        every_s: seconds between frames that are searched.
+
+    Returns:
+        Each frame, and whether it is searched.
+    """
+    searched_s, n_followed = -math.inf, 0
+    for before, frame, after in _with_neighbours(frames):
+        time_s = frame.timestamp_s
+        alone = any(other is None or abs(other.timestamp_s - time_s) > _MOST_APART_S for other in (before, after))
+        wanted = alone or n_followed == _MOST_FOLLOWED or time_s - searched_s >= _EARLY * every_s
+        searched_s, n_followed = (time_s, 0) if wanted else (searched_s, n_followed + 1)
+        yield frame, wanted
+
+
+def _with_neighbours(frames: Iterable[Frame]) -> Iterator[tuple[Frame | None, Frame, Frame | None]]:
+    before: Frame | None = None
+    frame: Frame | None = None
+    for after in chain(frames, [None]):
+        if frame is not None:
+            yield before, frame, after
+        before, frame = frame, after
+
+
+def batches(planned: Iterable[tuple[Frame, bool]], size: int) -> Iterator[tuple[list[Frame], list[bool]]]:
+    """Frames that are looked at together: up to one that is searched, so that the size changes no results.
+
+    Args:
+        planned: frames, and whether each is searched.
+        size: frames of a batch, at least; only the last one may have fewer.
+
+    Returns:
+        For each batch its frames, and whether each is searched.
+    """
+    batch: list[Frame] = []
+    searched: list[bool] = []
+    for frame, wanted in planned:
+        batch.append(frame)
+        searched.append(wanted)
+        if wanted and len(batch) >= size:
+            yield batch, searched
+            batch, searched = [], []
+    if batch:
+        yield batch, searched
 
 
 class _People:

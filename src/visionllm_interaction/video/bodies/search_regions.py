@@ -80,6 +80,12 @@ def hand_guess(pose: Pose, side: str, *, min_visibility: float = _MIN_VISIBILITY
     return Region(float(middle[0]), float(middle[1]), side_px, angle)
 
 
+def wrist_of(pose: Pose, side: str) -> NDArray[np.float32] | None:
+    """(2,) pixels of a wrist; None: it is not in the image, or occluded."""
+    wrist = ARMS[side][1]
+    return pose.points_xy[wrist] if is_usable(pose) and _is_seen(pose, wrist, _MIN_VISIBILITY) else None
+
+
 def _is_seen(pose: Pose, point: Point, min_visibility: float) -> bool:
     return bool(pose.presence[point] >= _MIN_PRESENCE and pose.visibility[point] >= min_visibility)
 
