@@ -41,6 +41,7 @@ class Words(Struct, frozen=True):
         names: names and placeholders as they stand in a sentence.
         none_of: the same where nothing or nobody is meant.
         article: how any other name stands in a sentence.
+        bare: names before a number, "child 2"; those not listed stand as they are.
         clauses: relation → the clause that it holds, does not hold, never holds.
         limits: phrases that limit a clause.
         sentences: sentences around clauses and values.
@@ -52,6 +53,7 @@ class Words(Struct, frozen=True):
     names: Mapping[str, str]
     none_of: Mapping[str, str]
     article: str
+    bare: Mapping[str, str]
     clauses: Mapping[str, Sequence[str]]
     limits: Mapping[str, str]
     sentences: Mapping[str, str]

@@ -8,9 +8,9 @@ from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.latencies import read_distance
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
 from visionllm_interaction.reasoning.grammar.modifiers import compares_objects
+from visionllm_interaction.reasoning.grammar.readers.latencies import read_distance
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, handled
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
