@@ -274,8 +274,7 @@ def _only(place: int, reading: Reading) -> Reading:
     """What is right of one video."""
 
     def of(ts: Truths) -> Expected:
-        found = reading([ts[place]])
-        return replace(found, per_video={}) if found.together != "" else found
+        return replace(reading([ts[place]]), together="")
 
     return of
 
@@ -353,6 +352,8 @@ SEVEN: Mapping[str, Reading | list[Reading]] = {
     "L044": [
         _longest_bout(_bouts_of_anybody),
         _longest_bout(lambda t, n: bouts(held(t, None, n))),
+        # The answer gives the time as its value, and the toy in words.
+        number(lambda ts: most([e - b for t in ts for n in t.objects for b, e in bouts(held(t, None, n))])),
     ],
     "L045": count(_given_soon),
     "L046": yes(_both_held),

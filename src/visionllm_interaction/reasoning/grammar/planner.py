@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
@@ -64,6 +64,15 @@ _LAST_SECONDS = re.compile(
     rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
     r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
 )
+_WINDOW = (
+    r"(?:(?:in|during|over|within|i løpet av|i|under) )?(?:the |de |dei |det )?(?:very )?"
+    r"(?P<{n}side>first|opening|last|final|closing|første|fyrste|siste) "
+    r"(?P<{n}n>\d+(?:[.,]\d+)?) (?P<{n}unit>{unit})"
+)
+_TWO_WINDOWS = re.compile(
+    rf"(?:^|(?<=\s)){_WINDOW.replace('{n}', 'a').replace('{unit}', UNIT)} (?P<than>than|enn) "
+    rf"{_WINDOW.replace('{n}', 'b').replace('{unit}', UNIT)}(?=\s|$)"
+)
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
     rf"(?P<n>\d+(?::\d\d)+|\d+(?:[.,]\d+)?)\s*(?P<unit>{UNIT})?(?=\s|$)"
@@ -114,7 +123,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         return Understood(None, tagged, refusal=missing)
     if tagged.unknown:
         return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
-    if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(rest)):
+    plain = plain_form(spell_numbers(rest))
+    if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(plain)):
         # Where it opens no question, it is no yes or no either.
         return Understood(None, tagged, problem=word[0], refusal=_not_coded(tagged, vocabulary))
     try:
@@ -151,6 +161,11 @@ def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[T
     if _LASTED_BETWEEN.search(text):
         # "Bouts that lasted between 2 and 4 seconds" names lengths, and no part of the video.
         return tag_question(text, vocabulary), Scope(video_id=video_id), None
+    both = _TWO_WINDOWS.search(text)
+    if both:
+        rest = f"{text[: both.start()]}{both['than']}{text[both.end() :]}"
+        versus = _window_scope(both, "b", Scope(video_id=video_id))
+        return tag_question(rest, vocabulary), _window_scope(both, "a", Scope(video_id=video_id, versus=versus)), at
     last = _LAST_SECONDS.search(text)
     if last:
         text = " ".join((text[: last.start()] + text[last.end() :]).split())
@@ -159,6 +174,13 @@ def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[T
     last_s = time_in_seconds(last["n"], last["unit"]) if last else None
     scope = Scope(video_id=video_id, begin_s=window.begin_s, end_s=window.end_s, last_s=last_s)
     return tag_question(rest, vocabulary), scope, at
+
+
+def _window_scope(match: re.Match[str], name: str, scope: Scope) -> Scope:
+    seconds = time_in_seconds(match[f"{name}n"], match[f"{name}unit"])
+    if match[f"{name}side"] in ("last", "final", "closing", "siste"):
+        return replace(scope, last_s=seconds)
+    return replace(scope, end_s=seconds)
 
 
 def _uncoded(asked: Asked, vocabulary: Vocabulary) -> str | None:

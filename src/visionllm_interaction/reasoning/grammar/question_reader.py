@@ -86,7 +86,7 @@ def read_question(
     asked = _reader_of(request)(request)
     if mean_over is not None:
         asked = read_mean_over(asked, mean_over)
-    if versus_video is not None and asked.than is None:
+    if (versus_video is not None or scope.versus is not None) and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.pick == "number" and asked.ask not in _FOR_EACH_VIDEO:
         asked = replace(asked, is_counted=True)
@@ -208,14 +208,16 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if not over_half:
             marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
-    is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
-    if marks.at_least_s is not None and is_of_one and not clause.stream.is_moment:
+    is_unbroken = bool(marks.take("unbroken"))
+    is_of_one = is_unbroken or any(tag.is_("modifier", "ever") for tag in request.tags)
+    denied = clause.stream.negated and not is_unbroken
+    if marks.at_least_s is not None and is_of_one and not denied and not clause.stream.is_moment:
         asked = Asked("exists", clause.stream, scope, at_least_s=marks.at_least_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-    if marks.longer_s is not None and is_of_one:
+    if marks.longer_s is not None and is_of_one and not denied:
         asked = Asked("exists", clause.stream, scope, longer_s=marks.longer_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-    if marks.more_than is not None:
+    if marks.more_than is not None and not denied:
         ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
         value = marks.longer_s if ask == "total" else marks.more_than
         asked = Asked(ask, clause.stream, scope, threshold=value, is_shared=request.is_shared)

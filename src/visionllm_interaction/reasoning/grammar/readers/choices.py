@@ -9,6 +9,7 @@ from typing import Literal
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
     ANY_PERSON,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
@@ -28,7 +29,7 @@ from visionllm_interaction.reasoning.grammar.readers.amounts import (
     read_quantity,
 )
 from visionllm_interaction.reasoning.grammar.references import Parts, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, kinds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 
@@ -242,12 +243,21 @@ def _read_pick(
         _, pick = marks.take_pick(is_moment=False)
         asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
         return finish(asked, marks, is_never=clause.is_never)
+    if compares_objects(request.tags) and any(tag.is_("modifier", "different") for tag in request.tags):
+        if focus == OBJECT_VARIABLE:
+            raise NotUnderstood("different")
+        _, pick = marks.take_pick(is_moment=True)
+        asked = replace(kinds(clause, scope), variable=focus, pick=pick, top=top or 1)
+        return finish(asked, marks, is_never=clause.is_never)
     if marks.take("only"):
         asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
     often = marks.take_more_often()
     if often is not None:
         return _more_often(clause, scope, marks, focus=focus, pick="any", often=often)
+    nth = marks.take_ordinal()
+    if nth is not None:
+        return finish(_nth_of_all(clause, scope, focus=focus, nth=nth), marks, is_never=clause.is_never)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -264,6 +274,18 @@ def _read_pick(
     if top is not None and pick not in ("most", "least"):
         raise NotUnderstood(str(top))
     return finish(asked, marks)
+
+
+def _nth_of_all(clause: Clause, scope: Scope, *, focus: Focus, nth: int) -> Asked:
+    """Read "Which toy did the child pick up second?": what comes first from the second pick-up on."""
+    stream = clause.stream
+    plain = scope == Scope(video_id=scope.video_id)
+    if not isinstance(stream, Holds) or not stream.is_moment or stream.edge or stream.negated or not plain:
+        raise NotUnderstood("second")
+    anything = ANY_PERSON if focus == PERSON_VARIABLE else ANY_OBJECT
+    names = tuple(anything if name == focus else name for name in stream.names)
+    after = replace(stream, names=names, occurrence=nth)
+    return Asked("next", stream, replace(scope, after=after), variable=focus, pick="first")
 
 
 def _but_not(request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]) -> Asked:
