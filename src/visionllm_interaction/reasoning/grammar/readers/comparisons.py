@@ -32,6 +32,9 @@ def read_comparison(request: QuestionRequest) -> Asked:
     if request.at is not None:
         raise NotUnderstood("at that moment")
     tags, others = _cut(request.tags)
+    if request.scope.last_s is not None and (request.scope.begin_s, request.scope.end_s) != (None, None):
+        # "… in the first 5 s than the caregiver in the last 5 s": the windows are not of one value.
+        raise NotUnderstood("than")
     if request.versus_video is not None:
         if any(not _is_empty(tag) or tag.kind == "half" for tag in others):
             raise NotUnderstood("than")
