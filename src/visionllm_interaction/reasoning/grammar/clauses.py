@@ -144,6 +144,9 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     number: int | None = None
     is_joined = False
     for tag in tags:
+        if number is not None and (tag.kind == "number" or _names_nobody(tag)):
+            # "Did she hold it 2 times?": nothing is said about a number but to how many people or things it belongs.
+            raise NotUnderstood(str(number))
         if tag.kind == "preposition":
             mark = tag.value
         elif tag.kind == "conjunction":
@@ -163,6 +166,8 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
             mark = None if mark == "of" else mark
         elif tag.kind in ("unknown", "head", "subordinator", "half", "point", "unit"):
             raise NotUnderstood(tag.text)
+    if number is not None:
+        raise NotUnderstood(str(number))
     if sum(is_person(p.value) and p.value not in _GROUPS for p in found) > 1:
         found = [p for p in found if p.value != "both"]
     pairs = [place for place, p in enumerate(found) if p.value == "both"]
@@ -170,6 +175,10 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     if mark not in (None, "between") and around.focus:
         found = [replace(p, mark=mark) if p.value == FOCUS else p for p in found]
     return found
+
+
+def _names_nobody(tag: Tag) -> bool:
+    return tag.is_("noun", "time", "bouts", "sum")
 
 
 def _value(tag: Tag) -> str | None:
@@ -190,7 +199,7 @@ def _value(tag: Tag) -> str | None:
         return ANY_OBJECT
     if tag.value == "person":
         return ANY_PERSON
-    if tag.value in ("time", "bouts", "sum"):
+    if _names_nobody(tag):
         return None
     raise NotUnderstood(tag.text)
 
@@ -402,13 +411,19 @@ def _pair(around: Surroundings) -> tuple[str, str]:
 
 def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     """The stream of a number of people or objects at once: "two things", "at least two people"."""
-    number = next((p.number for p in participants if p.number is not None), None)
-    if number is None:
+    counted = next((p for p in participants if p.number is not None), None)
+    if counted is None or counted.number is None:
         return stream
+    number = counted.number
     if number == 1:
         return stream
     countable = isinstance(stream, Holds) and not stream.edge and {ANY_OBJECT, ANY_PERSON} & set(stream.names)
     if not countable or not isinstance(stream, Holds) or stream.is_moment:
+        raise NotUnderstood(str(number))
+    by_one = stream.relation == HOLDING or ANY_PERSON not in stream.names
+    of_objects = counted.value == ANY_OBJECT and by_one
+    if len(stream.names) > 1 and not of_objects:
+        # Bouts of pairs are counted: "two people near the ball" may be one who is near two balls.
         raise NotUnderstood(str(number))
     # "Did anyone hold two toys at once?" asks it of each person; "were two toys held at once?" of all together.
     said = any(p.value == ANY_PERSON for p in participants)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
@@ -16,7 +18,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     streams_of,
 )
 from visionllm_interaction.reasoning.grammar.question_reader import read_question
-from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
+from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged, tag_question
 from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
@@ -123,6 +125,9 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         return Understood(None, tagged, refusal=missing)
     if tagged.unknown:
         return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
+    single = _one_of_several(tagged.tags)
+    if single:
+        return Understood(None, tagged, refusal=single)
     plain = plain_form(spell_numbers(rest))
     if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(plain)):
         # Where it opens no question, it is no yes or no either.
@@ -134,6 +139,39 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
     except NotUnderstood as error:
         return Understood(None, tagged, problem=str(error) or "?", refusal=_not_coded(tagged, vocabulary))
     return Understood(plan, tagged, refusal=refusal)
+
+
+def _one_of_several(tags: Sequence[Tag]) -> str | None:
+    """Why one of several of a name ("the second child", "person 2") is not asked for; None if none is meant."""
+    asks_names = bool(tags) and tags[0].is_("head", "who", "what", "which")
+    for place, (tag, following) in enumerate(pairwise(tags)):
+        if tag.kind == "ordinal" and _is_name(following) and " " not in tag.text and not asks_names:
+            return several_of_a_name(following.text, f"{tag.text} {following.text}")
+        behind = tags[place + 2] if place + 2 < len(tags) else None
+        measured = behind is not None and (behind.kind in ("unit", "name") or behind.is_("noun"))
+        if _is_name(tag) and following.kind == "number" and not measured:
+            return several_of_a_name(tag.text, f"{tag.text} {following.text}")
+    return None
+
+
+def _is_name(tag: Tag) -> bool:
+    return tag.kind == "name" or tag.is_("noun", "person")
+
+
+def several_of_a_name(name: str, spoken: str) -> str:
+    """The refusal of a question about one of several people or things of one name.
+
+    Args:
+        name: what all are called.
+        spoken: how the one was named.
+
+    Returns:
+        What is not known, and what to do.
+    """
+    return (
+        f"the store knows every {name} by one name, and not which one is “{spoken}”; give people names of their own "
+        "(visionllm roles review, or analysis.roles), or look at single tracks in the table of tracks"
+    )
 
 
 def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:

@@ -18,6 +18,7 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Operation,
     Prefix,
     Quantity,
+    is_variable,
 )
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 
@@ -275,7 +276,7 @@ def _clause(key: str, names: Sequence[str], words: Words, *, n: str = "", is_mom
             full[1 if names[1] in PERSON_CATEGORIES else 2] = names[1]
     forms: list[str] = []
     for form in ("holds", "not", "never"):
-        nobody = form != "holds" and full[0] == "person"
+        nobody = form != "holds" and (full[0] == "person" or (is_variable(full[0]) and full[0] in words.none_of))
         # "Nobody held anything" says it with the plain clause.
         text = words.clauses[key][0 if nobody else _PLACE[form]]
         said = {
