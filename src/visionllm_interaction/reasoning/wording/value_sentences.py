@@ -149,7 +149,9 @@ def _amount(node: Call, value: Value, words: Words) -> str:
     base = dict(node.keywords).get("of")
     if node.function == "share" and base is not None:
         return words.say("share_of", x=spoken.holds, y=stream_words(base, words).whole, v=shown, l=spoken.limits)
-    return words.say(node.function, x=spoken.holds, v=shown, l=spoken.limits)
+    # "For 10 % of the time while …" might be of that time only.
+    key = "share_all" if node.function == "share" and spoken.limits else node.function
+    return words.say(key, x=spoken.holds, v=shown, l=spoken.limits)
 
 
 def _time(node: Call, value: Value, words: Words) -> str:
@@ -276,5 +278,16 @@ def listed_clause(node: Node, words: Words) -> tuple[str, str]:
     stream = node.arguments[0]
     if isinstance(stream, Call) and stream.function == "nth":
         stream = stream.arguments[0]
+    if node.function == "how_many" and isinstance(stream, Grouped):
+        return _kinds(stream, words)
     spoken = stream_words(stream, words)
     return spoken.holds, spoken.limits
+
+
+def _kinds(counted: Grouped, words: Words) -> tuple[str, str]:
+    """The number of different objects of which something is so, where it is compared between people."""
+    inner = core(counted)
+    if not isinstance(inner, Call) or inner.function != "exists":
+        raise NoWords(counted.to_text())
+    spoken = stream_words(inner.arguments[0], words)
+    return words.clauses["kinds"][0].format(x=spoken.holds), spoken.limits

@@ -96,10 +96,16 @@ class NameComposer(Composer):
     def _listed(self, chosen: Sequence[tuple[str, QueryRow]], label: Callable[[str], str]) -> str:
         parts = []
         for name, row in chosen:
-            shown = "" if row.value is None or isinstance(row.value, bool) else value_words(self.value(row), self.words)
+            shown = "" if row.value is None or isinstance(row.value, bool) else self._shown(row)
             plain = self.step.reading in ("list", "none")
             parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
         return self.words.listed(parts)
+
+    def _shown(self, row: QueryRow) -> str:
+        node = core(self.expression)
+        if isinstance(node, Call) and node.function == "how_many" and isinstance(row.value, (int, float)):
+            return self.words.number(row.value)
+        return value_words(self.value(row), self.words)
 
     def _listed_clause(self) -> tuple[str, str]:
         node = core(self.expression)
