@@ -7,7 +7,13 @@ import pytest
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 from visionllm_interaction.reasoning.wording.expression_words import load_words
-from visionllm_interaction.reasoning.wording.value_sentences import Value, core, value_sentence, yes_no_sentence
+from visionllm_interaction.reasoning.wording.value_sentences import (
+    Value,
+    core,
+    nth_clause,
+    value_sentence,
+    yes_no_sentence,
+)
 
 NOT_HELD = "merged(!holding(person, thing), 0.5s)"
 EMPTY = "merged(!holding(child, thing), 0.5s)"
@@ -65,6 +71,23 @@ def test_a_share_of_all_the_time_is_said_to_be_one(language: Language, said: str
 def test_no_limit_is_left_unsaid(stream: str, said: str) -> None:
     text = value_sentence(parse(f"count({stream})"), Value(2, "count"), load_words("en"))
     assert text == f"the child held the ball 2 times{said}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (
+            "first_time(picks_up(child, $o) & since(nth(picks_up(child, thing), 2))) by $o",
+            ("the child picked up …", "2"),
+        ),
+        # What comes after the second hand-over is not the second of its kind.
+        ("first_time(picks_up(child, $o) & since(nth(hands_over(person, child, thing), 2))) by $o", None),
+        ("first_time(picks_up(child, $o) & since(nth(picks_up(caregiver, thing), 2))) by $o", None),
+        ("first_time(picks_up(child, $o) & since(first(picks_up(child, ball)))) by $o", None),
+    ],
+)
+def test_the_second_of_all_is_told_from_what_comes_after(expression: str, said: tuple[str, str] | None) -> None:
+    assert nth_clause(core(parse(expression)), load_words("en")) == said
 
 
 def test_what_never_fails_to_hold_is_not_said_to_hold_somewhere() -> None:

@@ -284,6 +284,25 @@ def listed_clause(node: Node, words: Words) -> tuple[str, str]:
     return spoken.holds, spoken.limits
 
 
+def nth_clause(node: Node, words: Words) -> tuple[str, str] | None:
+    """The clause and the number of "which toy did the child pick up second": what comes first from that one on."""
+    stream = node.arguments[0] if isinstance(node, Call) and node.function == "first_time" else None
+    if not (isinstance(stream, Operation) and stream.operator == "&" and isinstance(stream.left, Call)):
+        return None
+    since = stream.right
+    nth = since.arguments[0] if isinstance(since, Call) and since.function == "since" else None
+    if not (isinstance(nth, Call) and nth.function == "nth" and isinstance(nth.arguments[0], Call)):
+        return None
+    of, number = nth.arguments
+    assert isinstance(of, Call)
+    if of.function != stream.left.function or not isinstance(number, Quantity):
+        return None
+    pairs = zip(stream.left.arguments, of.arguments, strict=True)
+    if any(a != b and not a.to_text().startswith("$") for a, b in pairs):
+        return None
+    return stream_words(stream.left, words).holds, words.number(number.value)
+
+
 def _kinds(counted: Grouped, words: Words) -> tuple[str, str]:
     """The number of different objects of which something is so, where it is compared between people."""
     inner = core(counted)

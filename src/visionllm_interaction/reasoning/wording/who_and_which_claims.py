@@ -11,7 +11,13 @@ from visionllm_interaction.reasoning.execution.expressions import by_video
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
-from visionllm_interaction.reasoning.wording.value_sentences import core, listed_clause, moment_phrase, value_words
+from visionllm_interaction.reasoning.wording.value_sentences import (
+    core,
+    listed_clause,
+    moment_phrase,
+    nth_clause,
+    value_words,
+)
 
 SENTENCE_OF: Mapping[Reading, str] = {
     "most": "most",
@@ -81,7 +87,11 @@ class NameComposer(Composer):
             key = "never_none" if self.step.reading == "none" else "list_none"
         if self.expression.by_video and not self.expression.by:
             key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
-        text = self.words.say(key, x=clause, v=said, l=limits)
+        nth = self._nth() if self.step.reading == "next" else None
+        if nth is not None:
+            text = self.words.say("nth_of" if names else "nth_none", x=nth[0], n=nth[1], v=said)
+        else:
+            text = self.words.say(key, x=clause, v=said, l=limits)
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
         unit = "count" if self.step.reading == "number" else "names"
@@ -100,6 +110,12 @@ class NameComposer(Composer):
             plain = self.step.reading in ("list", "none")
             parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
         return self.words.listed(parts)
+
+    def _nth(self) -> tuple[str, str] | None:
+        try:
+            return nth_clause(core(self.expression), self.words)
+        except NoWords:
+            return None
 
     def _shown(self, row: QueryRow) -> str:
         node = core(self.expression)
