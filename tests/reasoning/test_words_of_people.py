@@ -83,6 +83,17 @@ READ: tuple[tuple[str, str, str], ...] = (
         f"exists(longer_than({NOT_HELD}, 5s))",
     ),
     ("What is the longest stretch that the child went without holding a toy?", "value", f"longest({NOT_HELD})"),
+    # Moments: both at once, where a moment is asked for.
+    (
+        "Was there a moment when both held the ball?",
+        "yes_no",
+        "exists((holding(caregiver, ball) & holding(child, ball)))",
+    ),
+    (
+        "Was there any point in time at which the caregiver touched the child?",
+        "yes_no",
+        "exists(in_contact(caregiver, child))",
+    ),
     # From one to the other, in more words.
     (
         "How long did it take the child to pick something up again after putting a toy down?",
@@ -386,6 +397,7 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "How long were they near each other without holding anything?",  # neither of them, or not both?
         "Did the child hold the ball for longer in the first 10 seconds than the caregiver in the last 10 seconds?",
         "Which toy did the child pick up second most often?",
+        "Was there a time when the child held the ball and the caregiver held the book?",
         "What share of the time while the caregiver was near did the child hold something without touching the ball?",
     ],
 )

@@ -27,7 +27,8 @@ DECIMALS = 2
 Form = Literal["holds", "not", "never"]
 _PLACE: Mapping[Form, int] = {"holds": 0, "not": 1, "never": 2}
 _NOT_AFTER_VERB = re.compile(r"\b(\w+) (ikke|ikkje|aldri)\b")
-_TRANSPARENT = frozenset({"merged", "during", "overlapping"})
+_LENGTHS = frozenset({"longer_than", "shorter_than"})
+_WITHIN = frozenset({"during", "overlapping"})
 
 
 class NoWords(Exception):
@@ -154,8 +155,28 @@ def stream_words(node: Node, words: Words) -> Spoken:
         limits = limits[1:]
     else:
         spoken, inner = _main_words(main, words)
-    said = inner + "".join(_limit_words(limit, words) for limit in limits if not _is_whole_video(limit))
+    lengths = "".join(_length_words(limit, main, words) for limit in limits)
+    rest = [limit for limit in limits if not (_is_whole_video(limit) or _length_words(limit, main, words))]
+    if isinstance(main, Call) and main.function in _LENGTHS:
+        lengths, inner, main = inner + lengths, "", main.arguments[0]
+    if lengths and _is_denied(main):
+        spoken, lengths = _denied_for(spoken, lengths, words), ""
+    said = inner + lengths + "".join(_limit_words(limit, words) for limit in rest)
     return Spoken(spoken.holds, spoken.negated, spoken.never, spoken.limits + said, spoken.is_moment)
+
+
+def _is_denied(node: Node) -> bool:
+    """Whether a stream is that something does not hold."""
+    while isinstance(node, Call) and node.function == "merged":
+        node = node.arguments[0]
+    return isinstance(node, Prefix) and node.operator == "!"
+
+
+def _denied_for(spoken: Spoken, length: str, words: Words) -> Spoken:
+    """What did not hold for so long: "nobody held anything for 5 s" would be said of shorter times, too."""
+    said = _NOT_AFTER_VERB.sub(r"\2 \1", spoken.holds)
+    holds, _, never = (text.format(x=said, l=length).strip() for text in words.clauses["denied_for"])
+    return Spoken(holds, spoken.negated, never, spoken.limits)
 
 
 def _is_alone(main: Node, limit: Node) -> bool:
@@ -177,17 +198,32 @@ def _is_whole_video(node: Node) -> bool:
     return isinstance(node, Call) and node.function == "between" and [_quantity(a) for a in node.arguments] in whole
 
 
+def _length_words(limit: Node, main: Node, words: Words) -> str:
+    """How long bouts are at least or at most: ``a & !shorter_than(a, 3s)``; "" for any other limit."""
+    if not (isinstance(limit, Prefix) and limit.operator == "!" and isinstance(limit.operand, Call)):
+        return ""
+    call = limit.operand
+    keys = {"shorter_than": "at_least", "longer_than": "at_most"}
+    if call.function not in keys or call.arguments[0] != main:
+        return ""
+    return words.limits[keys[call.function]].format(n=_seconds(call.arguments[1], words))
+
+
 def _main_words(node: Node, words: Words) -> tuple[Spoken, str]:
     """The clause of the first part, and limits said inside of it."""
-    if isinstance(node, Call) and node.function in ("longer_than", "shorter_than"):
+    if isinstance(node, Call) and node.function in _LENGTHS:
         spoken = stream_words(node.arguments[0], words)
         limit = words.limits["longer" if node.function == "longer_than" else "shorter"]
         return spoken, limit.format(n=_seconds(node.arguments[1], words))
-    if isinstance(node, Call) and node.function in _TRANSPARENT:
+    if isinstance(node, Call) and node.function == "merged":
         return stream_words(node.arguments[0], words), ""
+    if isinstance(node, Call) and node.function in _WITHIN:
+        other = _NOT_AFTER_VERB.sub(r"\2 \1", stream_words(node.arguments[1], words).whole)
+        return stream_words(node.arguments[0], words), words.limits[node.function].format(x=other)
     if isinstance(node, Prefix) and node.operator == "!":
         inner = stream_words(node.operand, words)
-        return Spoken(inner.negated, inner.holds, inner.holds, inner.limits), ""
+        said = _NOT_AFTER_VERB.sub(r"\2 \1", inner.negated)
+        return Spoken(inner.negated, inner.holds, words.clauses["denied"][2].format(x=said), inner.limits), ""
     if isinstance(node, Operation) and node.operator == "|":
         return _either_words(node, words), ""
     if isinstance(node, Call) and node.function in ("first", "last", "nth"):
@@ -341,6 +377,8 @@ def _padded_words(node: Call, words: Words) -> str:
         if len(paddings) == 1
         else [_seconds(p, words) for p in paddings]
     )
+    if inner.to_text() == "ends(between(0%, 100%))" and after == "0":
+        return words.limits["last_seconds"].format(n=before)
     spoken = stream_words(inner, words).whole
     if before == "0":
         return words.limits["within_after"].format(n=after, x=spoken)

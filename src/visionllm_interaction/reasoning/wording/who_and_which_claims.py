@@ -14,7 +14,13 @@ from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
-from visionllm_interaction.reasoning.wording.value_sentences import core, listed_clause, moment_phrase, value_words
+from visionllm_interaction.reasoning.wording.value_sentences import (
+    core,
+    listed_clause,
+    moment_phrase,
+    nth_clause,
+    value_words,
+)
 from visionllm_interaction.store.reader import ANY_PERSON
 
 SENTENCE_OF: Mapping[Reading, str] = {
@@ -139,7 +145,12 @@ class NameComposer(Composer):
             key = "never_none" if self.step.reading == "none" else "list_none"
         if self.expression.by_video and not self.expression.by:
             key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
-        text = self._asked(self.words.say(key, x=clause, v=said, l=limits))
+        nth = self._nth() if self.step.reading == "next" else None
+        if nth is not None:
+            text = self.words.say("nth_of" if names else "nth_none", x=nth[0], n=nth[1], v=said)
+        else:
+            text = self.words.say(key, x=clause, v=said, l=limits)
+        text = self._asked(text)
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
         unit = "count" if self.step.reading == "number" else "names"
@@ -154,10 +165,22 @@ class NameComposer(Composer):
     def _listed(self, chosen: Sequence[tuple[str, QueryRow]], label: Callable[[str], str]) -> str:
         parts = []
         for name, row in chosen:
-            shown = "" if row.value is None or isinstance(row.value, bool) else value_words(self.value(row), self.words)
+            shown = "" if row.value is None or isinstance(row.value, bool) else self._shown(row)
             plain = self.step.reading in ("list", "none")
             parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
         return self.words.listed(parts)
+
+    def _nth(self) -> tuple[str, str] | None:
+        try:
+            return nth_clause(core(self.expression), self.words)
+        except NoWords:
+            return None
+
+    def _shown(self, row: QueryRow) -> str:
+        node = core(self.expression)
+        if isinstance(node, Call) and node.function == "how_many" and isinstance(row.value, (int, float)):
+            return self.words.number(row.value)
+        return value_words(self.value(row), self.words)
 
     def _listed_clause(self) -> tuple[str, str]:
         node = core(self.expression)
