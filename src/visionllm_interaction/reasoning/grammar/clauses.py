@@ -297,9 +297,13 @@ def _of_two(relation: RelationWord, named: Sequence[Participant], around: Surrou
     values = [p.value for p in named if p.value != "nothing"]
     if "nothing" in (p.value for p in named):
         values.append(ANY_OBJECT)
+    # Somebody else is another track than the first, whatever either is called.
+    values = [ANY_PERSON if value == "else" else value for value in values]
     together = [value for value in values if value != "other"]
     if together == ["both"]:
-        return _holds(relation, _pair(around))
+        return _holds(relation, _pair_of_people(around))
+    if together == [ANY_PERSON] and "other" in values:
+        together = [ANY_PERSON, ANY_PERSON]
     if len(together) == 1:
         # "Which toys were touched?": by anybody.
         together.append(_partner(together[0], around))
@@ -311,6 +315,11 @@ def _of_two(relation: RelationWord, named: Sequence[Participant], around: Surrou
     if is_person(second) and not is_person(first):
         first, second = second, first
     return _for_people(relation, [first], (second,), around)
+
+
+def _pair_of_people(around: Surroundings) -> tuple[str, str]:
+    """The two of a video; where nobody has a role, any two people."""
+    return (ANY_PERSON, ANY_PERSON) if around.people == (ANY_PERSON,) else _pair(around)
 
 
 def _partner(value: str, around: Surroundings) -> str:
@@ -398,7 +407,7 @@ def _for_each(relation: RelationWord, who: str, rest: tuple[str, ...], around: S
 
 
 def _holds(relation: RelationWord, names: tuple[str, ...]) -> Holds:
-    if len(set(names)) < len(names) and relation.relation in (*SYMMETRIC, VISIBLE):
+    if len(set(names)) < len(names) and set(names) != {ANY_PERSON} and relation.relation in (*SYMMETRIC, VISIBLE):
         raise NotUnderstood(" ".join(names))
     return Holds(relation.relation, names, relation.edge, is_again=relation.is_again)
 
@@ -422,6 +431,8 @@ def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
         raise NotUnderstood(str(number))
     by_one = stream.relation == HOLDING or ANY_PERSON not in stream.names
     of_objects = counted.value == ANY_OBJECT and by_one
+    if number == 2 and stream.names == (ANY_PERSON, ANY_PERSON):
+        return stream
     if len(stream.names) > 1 and not of_objects:
         # Bouts of pairs are counted: "two people near the ball" may be one who is near two balls.
         raise NotUnderstood(str(number))

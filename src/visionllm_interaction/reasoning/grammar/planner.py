@@ -57,6 +57,7 @@ _NOUNS_TOO = frozenset(
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
+_WHO_IS = re.compile(r"^(?:who|what|which \w+|how many \w+) (?:is|are|was|were)(?: there| all)?$")
 _LASTED_BETWEEN = re.compile(
     r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
 )
@@ -117,6 +118,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         rest = text
     else:
         rest, video_id = extract_video(text, vocabulary.video_ids)
+        if video_id and _WHO_IS.search(rest):
+            rest += " in view"  # "Who is in the second video?"
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     tagged, scope, at = tag_text(rest, video_id, vocabulary)
     if missing is None and scope.begin_s is not None and scope.end_s is not None and scope.begin_s >= scope.end_s:

@@ -316,13 +316,18 @@ def _clause(key: str, names: Sequence[str], words: Words, *, n: str = "", is_mom
         # "Nobody held anything" says it with the plain clause.
         text = words.clauses[key][0 if nobody else _PLACE[form]]
         said = {
-            letter: words.name(
-                "other" if name == "person" and letter != "a" and form != "holds" else name, none=form != "holds"
-            )
-            for letter, name in zip("abc", full, strict=False)
+            letter: words.name(_in_its_place(name, place, full, denied=form != "holds"), none=form != "holds")
+            for place, (letter, name) in enumerate(zip("abc", full, strict=False))
         }
         forms.append(text.format(n=n, **said))
     return Spoken(forms[0], forms[1], forms[2], is_moment=is_moment)
+
+
+def _in_its_place(name: str, place: int, names: Sequence[str], *, denied: bool) -> str:
+    """Somebody in the second place is anybody where it is denied, and else somebody else than the first."""
+    if name != "person" or place == 0:
+        return name
+    return "other" if denied else "else" if names[0] == "person" else name
 
 
 def _names(call: Call) -> tuple[str, ...]:
