@@ -30,6 +30,16 @@ READ: tuple[tuple[str, str, str], ...] = (
         "value",
         "share(holding(child, thing), of=near(caregiver, child))",
     ),
+    (
+        "What percentage of the video was the child near the caregiver while the child held the ball?",
+        "value",
+        "share(near(child, caregiver) & holding(child, ball))",
+    ),
+    (
+        "How much of the video was the child holding the ball while the caregiver was away?",
+        "value",
+        "share(holding(child, ball) & !visible(caregiver))",
+    ),
     # What is near without touching is one state, of both, and no share of the time without touching.
     (
         "What share of the time were the child and the caregiver near each other without touching?",
@@ -87,7 +97,7 @@ READ: tuple[tuple[str, str, str], ...] = (
     (
         "Was there a moment when both held the ball?",
         "yes_no",
-        "exists((holding(caregiver, ball) & holding(child, ball)))",
+        "exists((holding(child, ball) & holding(caregiver, ball)))",
     ),
     (
         "Was there any point in time at which the caregiver touched the child?",
@@ -397,6 +407,8 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "How long were they near each other without holding anything?",  # neither of them, or not both?
         "Did the child hold the ball for longer in the first 10 seconds than the caregiver in the last 10 seconds?",
         "Which toy did the child pick up second most often?",
+        "In what share of the videos did the child hold the ball?",  # of their number
+        "How often did the child hold the ball a second time?",
         "Was there a time when the child held the ball and the caregiver held the book?",
         "What share of the time while the caregiver was near did the child hold something without touching the ball?",
     ],

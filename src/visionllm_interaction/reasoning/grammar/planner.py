@@ -55,6 +55,11 @@ _NOUNS_TOO = frozenset(
     {"turns", "turn", "watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"}
 )
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
+_SHARE_OF_VIDEOS = re.compile(
+    r"^(?:in (?:what|which) (?:share|proportion|fraction|percentage)|i (?:hvor|kor) stor (?:andel|del)) "
+    r"(?P<of>(?:of|av) (?:the )?(?:videos|recordings|clips|sessions|films|video\w+ne|opptak\w+|klippene|klippa))\b"
+)
+"""A share of the number of videos, and not of their time."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
 _WHO_IS = re.compile(r"^(?:who|what|which \w+|how many \w+) (?:is|are|was|were)(?: there| all)?$")
@@ -126,6 +131,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         missing = f"the time window ends at {scope.end_s:g} s, before it begins at {scope.begin_s:g} s"
     if missing:
         return Understood(None, tagged, refusal=missing)
+    if word := _SHARE_OF_VIDEOS.search(text):
+        return Understood(None, tagged, problem=word["of"])
     if tagged.unknown:
         return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
     single = _one_of_several(tagged.tags)
