@@ -28,9 +28,7 @@ _PART = re.compile(r"(?:^|, | and )(?P<said>[^()]+?) \((?P<value>[\d.]+) s\)")
 
 def check(truth: RoomTruth, sentences: list[str]) -> tuple[int, int, int]:
     """False statements, events told, and events there are."""
-    events = [
-        (e["kind"], [str(truth.names[t]) for t in e["track_ids"]], float(e["begin_s"])) for e in truth.content["events"]
-    ]
+    events = [(e["kind"], list(e["track_ids"]), float(e["begin_s"])) for e in truth.content["events"]]
     told: set[int] = set()
     wrong = 0
     for sentence in sentences:
@@ -38,24 +36,37 @@ def check(truth: RoomTruth, sentences: list[str]) -> tuple[int, int, int]:
         for part in _PART.finditer(text.removeprefix("in view are ").removeprefix("In view are ")):
             said, value = part["said"].strip().casefold(), float(part["value"])
             if "in view are" in text.casefold():
-                wrong += abs(total(truth.visible(_bare(said))) - value) > 0.01
+                seen = [
+                    (b, e)
+                    for b, e, objects in truth.frames
+                    if any(o["track_id"] in _tracks(said, truth) for o in objects)
+                ]
+                wrong += abs(total(seen) - value) > 0.01
                 continue
-            found = next((i for i, event in enumerate(events) if i not in told and _is_told(event, said, value)), None)
+            found = next(
+                (i for i, event in enumerate(events) if i not in told and _is_told(event, said, value, truth)), None
+            )
             wrong += found is None
             told |= {found} if found is not None else set()
     return wrong, len(told), len(events)
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"\s+\d+$", "", name.removeprefix("the ").strip())
+def _tracks(said: str, truth: RoomTruth) -> frozenset[int]:
+    """Who is meant: "the child" where there is one, "child 2" by its track; nobody where that does not say who."""
+    match = re.fullmatch(r"(?:the )?(?P<name>.+?)(?: (?P<track>\d+))?", said.strip())
+    assert match is not None
+    alike = frozenset(track for track, name in truth.names.items() if name == match["name"])
+    if match["track"] is not None:
+        return alike & {int(match["track"])}
+    return alike if len(alike) == 1 else frozenset()
 
 
-def _is_told(event: tuple[str, list[str], float], said: str, value: float) -> bool:
-    kind, names, begin_s = event
+def _is_told(event: tuple[str, list[int], float], said: str, value: float, truth: RoomTruth) -> bool:
+    kind, tracks, begin_s = event
     match = re.fullmatch(_KINDS[kind], said)
     if match is None or abs(begin_s - value) > 0.01:
         return False
-    return [_bare(match[letter]) for letter in "abc"[: len(names)]] == names
+    return [_tracks(match[letter], truth) for letter in "abc"[: len(tracks)]] == [frozenset({t}) for t in tracks]
 
 
 def main() -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from expected_answers import (
+from readings import (
     Expected,
-    Truths,
     Value,
-    all_objects,
     each,
-    held_total,
-    largest,
+    mean_gap,
+    more,
     names,
     refused,
+    says,
     share,
     sum_of,
+)
+from room_quantities import (
+    Truths,
+    all_objects,
+    held_s,
+    held_total,
+    largest,
 )
 from room_truth import (
     PEOPLE,
@@ -25,7 +31,6 @@ from room_truth import (
     holds_at,
     total,
     union,
-    weighted_mean,
 )
 
 _EPS = 1e-6
@@ -121,29 +126,16 @@ def _same_toy(t: RoomTruth) -> float:
     return total(union([span for found in spans for span in found]))
 
 
-def _more(first: Callable[[Truths], float], second: Callable[[Truths], float]) -> Callable[[Truths], Expected]:
-    return lambda truths: Expected("yes_no", together=first(truths) > second(truths) + _EPS)
+def _near_s(t: RoomTruth) -> float:
+    return total(t.related("near", "child", "caregiver"))
 
 
-def _held_s(who: str, what: str | None = None) -> Callable[[Truths], float]:
-    return lambda truths: sum(total(t.related("holding", who, what)) for t in truths)
+def _picks_in_half(*, second: bool) -> Callable[[RoomTruth], float]:
+    return lambda t: float(sum((time >= t.duration_s / 2) == second for time in t.moments("picks_up", "child")))
 
 
-def _near_in(place: int) -> Callable[[Truths], float]:
-    return lambda truths: total(truths[place].related("near", "child", "caregiver"))
-
-
-def _picks_in_half(second: bool) -> Callable[[Truths], float]:
-    def number(truths: Truths) -> float:
-        return float(
-            sum((time >= t.duration_s / 2) == second for t in truths for time in t.moments("picks_up", "child"))
-        )
-
-    return number
-
-
-def _toys_held(who: str) -> Callable[[Truths], float]:
-    return lambda truths: float(sum(seconds > 0 for seconds in held_total(truths, who).values()))
+def _n_held(truths: Truths, who: str) -> int:
+    return sum(seconds > 0 for seconds in held_total(truths, who).values())
 
 
 def _most_in_video(truths: Truths) -> frozenset[str]:
@@ -164,16 +156,11 @@ def _gap_while_holding(truths: Truths) -> Expected:
         t.video_id: [p for span in t.related("holding", "child") for p in t.gaps("child", "caregiver", span)]
         for t in truths
     }
-    return _mean_gap(pairs)
+    return mean_gap(pairs)
 
 
 def _gap_in_half(truths: Truths) -> Expected:
-    return _mean_gap({t.video_id: t.gaps("child", "caregiver", (0, t.duration_s / 2)) for t in truths})
-
-
-def _mean_gap(pairs: Mapping[str, list[tuple[float, float]]]) -> Expected:
-    values = {video: weighted_mean(found) for video, found in pairs.items()}
-    return Expected("number", values, weighted_mean([pair for found in pairs.values() for pair in found]))
+    return mean_gap({t.video_id: t.gaps("child", "caregiver", (0, t.duration_s / 2)) for t in truths})
 
 
 def _least_gap(truths: Truths) -> Expected:
@@ -232,12 +219,12 @@ ANSWERS: Mapping[str, Callable[[Truths], Expected]] = {
     "B21": refused("gaze"),
     "B22": refused("naming", "speech"),
     "B23": sum_of(_same_toy),
-    "B24": _more(_held_s("child"), _held_s("caregiver")),
-    "B25": _more(_near_in(0), _near_in(1)),
-    "B26": _more(_picks_in_half(True), _picks_in_half(False)),
-    "B27": _more(_held_s("child", "ball"), _held_s("child", "book")),
+    "B24": more(held_s("child"), held_s("caregiver")),
+    "B25": says(lambda ts: _near_s(ts[0]) > _near_s(ts[1])),
+    "B26": more(_picks_in_half(second=True), _picks_in_half(second=False)),
+    "B27": more(held_s("child", "ball"), held_s("child", "book")),
     "B28": names(_most_in_video),
-    "B29": _more(_toys_held("child"), _toys_held("caregiver")),
+    "B29": says(lambda ts: _n_held(ts, "child") > _n_held(ts, "caregiver")),
     "B30": sum_of(_alone_in_view),
     "B31": sum_of(_ball_far_from_caregiver),
     "B32": sum_of(_empty_handed),

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Mapping
 
-from room_truth import PEOPLE, RoomTruth, both, bouts, cut, holds_at, median, total, union, weighted_mean, without
-
-Value = float | str | bool | frozenset[str] | None
-
-
-@dataclass(frozen=True)
-class Expected:
-    """A right answer.
-
-    Attributes:
-        kind: how it is compared.
-        per_video: video id → the value there.
-        together: the value of all videos; "" if none is asked for.
-        reason: words of which a refusal must say one.
-    """
-
-    kind: Literal["number", "names", "yes_no", "refused", "text"]
-    per_video: Mapping[str, Value] = field(default_factory=dict)
-    together: Value = ""
-    reason: tuple[str, ...] = ()
-
-
-Truths = Sequence[RoomTruth]
-
-
-def sum_of(of: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
-    def expected(truths: Truths) -> Expected:
-        values = {t.video_id: of(t) for t in truths}
-        return Expected("number", values, float(sum(values.values())))
-
-    return expected
-
-
-def share(part: Callable[[RoomTruth], float], whole: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
-    def expected(truths: Truths) -> Expected:
-        values = {t.video_id: part(t) / whole(t) if whole(t) else None for t in truths}
-        base = sum(whole(t) for t in truths)
-        return Expected("number", values, sum(part(t) for t in truths) / base if base else None)
-
-    return expected
-
-
-def each(
-    of: Callable[[RoomTruth], Value], kind: Literal["number", "names", "yes_no"] = "number"
-) -> Callable[[Truths], Expected]:
-    def expected(truths: Truths) -> Expected:
-        return Expected(kind, {t.video_id: of(t) for t in truths})
-
-    return expected
-
-
-def refused(*reason: str) -> Callable[[Truths], Expected]:
-    return lambda _: Expected("refused", reason=reason)
-
-
-def all_objects(truths: Truths) -> set[str]:
-    return {name for t in truths for name in t.objects}
-
-
-def held_total(truths: Truths, who: str) -> dict[str, float]:
-    known = all_objects(truths)
-    return {n: sum(total(t.related("holding", who, n)) for t in truths) for n in known}
-
-
-def largest(values: Mapping[str, float], n: int = 1) -> frozenset[str]:
-    positive = {k: v for k, v in values.items() if v > 0}
-    if not positive:
-        return frozenset()
-    edge = sorted(positive.values(), reverse=True)[:n][-1]
-    return frozenset(k for k, v in positive.items() if v >= edge - 1e-6)
-
-
-def names(of: Callable[[Truths], frozenset[str]]) -> Callable[[Truths], Expected]:
-    return lambda truths: Expected("names", together=of(truths))
+from readings import (
+    Expected,
+    Value,
+    each,
+    mean_gap,
+    names,
+    refused,
+    share,
+    sum_of,
+)
+from room_quantities import (
+    Truths,
+    all_objects,
+    held_total,
+    largest,
+)
+from room_truth import (
+    PEOPLE,
+    RoomTruth,
+    both,
+    bouts,
+    cut,
+    holds_at,
+    median,
+    total,
+    union,
+    weighted_mean,
+    without,
+)
 
 
 def _never_touched(truths: Truths) -> frozenset[str]:
@@ -216,10 +169,7 @@ def _never_held(truths: Truths) -> frozenset[str]:
 
 
 def _gap(truths: Truths) -> Expected:
-    pairs = {t.video_id: t.gaps("child", "caregiver") for t in truths}
-    return Expected(
-        "number", {v: weighted_mean(p) for v, p in pairs.items()}, weighted_mean([x for p in pairs.values() for x in p])
-    )
+    return mean_gap({t.video_id: t.gaps("child", "caregiver") for t in truths})
 
 
 def _near_while_holding(t: RoomTruth) -> float:

@@ -2,20 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-from expected_answers import (
+from readings import (
+    NO,
     Expected,
-    Truths,
+    Reading,
     Value,
-    all_objects,
+    best,
+    best_video,
+    both_read,
+    chosen,
+    count,
+    difference,
     each,
-    held_total,
-    largest,
+    gap,
+    how_many,
+    lengths,
+    more,
+    n_toys,
     names,
+    number,
+    part,
+    per_minute,
+    ratio,
     refused,
+    says,
+    seconds,
     share,
     sum_of,
+    video_count,
+    yes,
+)
+from room_quantities import (
+    A,
+    C,
+    Truths,
+    all_objects,
+    any_toy_lags,
+    at,
+    begin,
+    downs,
+    earliest,
+    end,
+    ever,
+    first_of,
+    follows,
+    given,
+    handled,
+    held,
+    held_bouts,
+    held_s,
+    held_total,
+    largest,
+    latest,
+    mean,
+    most,
+    most_people,
+    near,
+    next_lags,
+    not_during,
+    picks,
+    same_toy_lags,
+    smallest,
+    starts,
+    touching,
+    two_at_once,
+    visible,
+    whole,
 )
 from room_truth import (
     PEOPLE,
@@ -33,245 +87,6 @@ from room_truth import (
 )
 
 _EPS = 1e-6
-Reading = Callable[[Truths], Expected]
-
-
-def whole(t: RoomTruth) -> Span:
-    """The time of the video."""
-    return (0.0, t.duration_s)
-
-
-def held(t: RoomTruth, who: str | None, what: str | None = None) -> list[Span]:
-    """When ``who`` holds ``what``."""
-    return t.related("holding", who, what)
-
-
-def held_bouts(t: RoomTruth, who: str, what: str | None = None) -> list[Span]:
-    """Bouts of holding, of each object by itself."""
-    found = t.held_objects(who)
-    return sorted(span for name, spans in found.items() if what in (None, name) for span in bouts(spans))
-
-
-def near(t: RoomTruth) -> list[Span]:
-    """When child and caregiver are near."""
-    return t.related("near", "child", "caregiver")
-
-
-def touching(t: RoomTruth) -> list[Span]:
-    """When child and caregiver are in contact."""
-    return t.related("in_contact", "child", "caregiver")
-
-
-def not_during(spans: list[Span], others: list[Span]) -> list[Span]:
-    """The parts of ``spans`` outside ``others``."""
-    return union([part for span in union(spans) for part in without(span, others)])
-
-
-def number(of: Callable[[Truths], float | None]) -> Reading:
-    """One number of all videos."""
-    return lambda truths: Expected("number", {}, of(truths))
-
-
-def yes(of: Callable[[RoomTruth], bool]) -> Reading:
-    """Yes if it is so in any video."""
-    return lambda truths: Expected("yes_no", together=any(of(t) for t in truths))
-
-
-def says(of: Callable[[Truths], bool | None]) -> Reading:
-    """Yes or no of all videos together."""
-    return lambda truths: Expected("yes_no", together=of(truths))
-
-
-def count(of: Callable[[RoomTruth], Sequence[object]]) -> Reading:
-    """How many there are in all videos."""
-    return sum_of(lambda t: float(len(of(t))))
-
-
-def per_minute(of: Callable[[RoomTruth], Sequence[object]]) -> Reading:
-    """How many there are per minute."""
-    return share(lambda t: 60.0 * len(of(t)), lambda t: t.duration_s)
-
-
-def lengths(of: Callable[[RoomTruth], list[Span]], how: Callable[[list[float]], float | None]) -> Reading:
-    """A statistic of the lengths of the spans of all videos."""
-    return number(lambda ts: how([e - b for t in ts for b, e in of(t)]))
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """The mean, None of nothing."""
-    return sum(values) / len(values) if values else None
-
-
-def most(values: Sequence[float]) -> float | None:
-    """The largest, None of nothing."""
-    return max(values, default=None)
-
-
-def seconds(of: Callable[[RoomTruth], list[Span]]) -> Reading:
-    """Seconds in all videos."""
-    return sum_of(lambda t: total(of(t)))
-
-
-def part(of: Callable[[RoomTruth], list[Span]], base: Callable[[RoomTruth], list[Span]] | None = None) -> Reading:
-    """Share of the time, or of the time of ``base``."""
-    if base is None:
-        return share(lambda t: total(of(t)), lambda t: t.duration_s)
-    return share(lambda t: total(both(union(of(t)), union(base(t)))), lambda t: total(base(t)))
-
-
-def best(of: Callable[[RoomTruth, str], float], domain: str, n: int = 1) -> Reading:
-    """The names with the largest sum over all videos."""
-
-    def reading(truths: Truths) -> Expected:
-        known = PEOPLE if domain == "people" else sorted(all_objects(truths))
-        return Expected("names", together=largest({x: sum(of(t, x) for t in truths) for x in known}, n))
-
-    return reading
-
-
-def chosen(of: Callable[[Truths, str], bool]) -> Reading:
-    """The objects of which it is so."""
-    return names(lambda ts: frozenset(n for n in all_objects(ts) if of(ts, n)))
-
-
-def how_many(of: Callable[[Truths, str], bool]) -> Reading:
-    """How many objects it is so of."""
-    return number(lambda ts: float(sum(of(ts, n) for n in all_objects(ts))))
-
-
-def best_video(of: Callable[[RoomTruth], float]) -> Reading:
-    """The video with the largest value."""
-    return names(lambda ts: largest({t.video_id: of(t) for t in ts}))
-
-
-def earliest(found: Mapping[str, float | None]) -> frozenset[str]:
-    """The names with the smallest time."""
-    times = {name: time for name, time in found.items() if time is not None}
-    return frozenset(n for n, x in times.items() if x <= min(times.values()) + _EPS)
-
-
-def latest(found: Mapping[str, float | None]) -> frozenset[str]:
-    """The names with the largest time."""
-    times = {name: time for name, time in found.items() if time is not None}
-    return frozenset(n for n, x in times.items() if x >= max(times.values()) - _EPS)
-
-
-def begin(spans: list[Span]) -> float | None:
-    """The first begin."""
-    return spans[0][0] if spans else None
-
-
-def end(spans: list[Span]) -> float | None:
-    """The last end."""
-    return spans[-1][1] if spans else None
-
-
-def smallest(values: Mapping[str, float]) -> frozenset[str]:
-    """The names with the smallest value, also of 0."""
-    return frozenset(n for n, x in values.items() if x <= min(values.values()) + _EPS)
-
-
-def first_of(times: Sequence[float]) -> float | None:
-    """The first of some moments."""
-    return min(times, default=None)
-
-
-def follows(times: Sequence[float], others: Sequence[float], within: float) -> int:
-    """How many of ``times`` one of ``others`` follows."""
-    return sum(any(x < y <= x + within + _EPS for y in others) for x in times)
-
-
-def starts(spans: list[Span], *, at_zero: bool = True) -> list[float]:
-    """When bouts begin."""
-    return [b for b, _ in bouts(spans) if at_zero or b > _EPS]
-
-
-def next_lags(times: Sequence[float], others: Sequence[float]) -> list[float]:
-    """From each of ``times`` to the next of ``others`` before the next of ``times``."""
-    found = []
-    for x, until in zip(times, [*times[1:], float("inf")], strict=False):
-        found += [y - x for y in others if x <= y < until][:1]
-    return found
-
-
-def same_toy_lags(t: RoomTruth, giver: str, taker: str) -> list[float]:
-    """From put-downs of each object to its next pick-up by the other."""
-    found = []
-    for name in sorted(t.objects):
-        downs = [x for x, n in t.events_with_object("puts_down", giver) if n == name]
-        ups = [x for x, n in t.events_with_object("picks_up", taker) if n == name]
-        found += next_lags(downs, ups)
-    return found
-
-
-def any_toy_lags(t: RoomTruth, giver: str, taker: str) -> list[float]:
-    """From put-downs of anything to the next pick-up of anything by the other."""
-    return next_lags(t.moments("puts_down", giver), t.moments("picks_up", taker))
-
-
-def both_read(same: Callable[[RoomTruth, str, str], list[float]], giver: str, taker: str, how: object) -> Reading:
-    """A statistic of lags in all videos."""
-    return number(lambda ts: how([x for t in ts for x in same(t, giver, taker)]))  # type: ignore[operator]
-
-
-def gap(window: Callable[[RoomTruth], Span], how: Callable[[list[tuple[float, float]]], float | None]) -> Reading:
-    """A statistic of the distance of child and caregiver."""
-    return number(lambda ts: how([p for t in ts for p in t.gaps("child", "caregiver", window(t))]))
-
-
-def given(t: RoomTruth, giver: str | None = None, taker: str | None = None, what: str | None = None) -> list[float]:
-    """Times of hand-overs."""
-    return t.moments("hands_over", giver, taker, what)
-
-
-def at(t: RoomTruth, who: str, time_s: float) -> frozenset[str]:
-    """What somebody holds at a moment."""
-    return frozenset(n for n, spans in t.held_objects(who).items() if holds_at(spans, time_s))
-
-
-def ever(ts: Truths, of: Callable[[RoomTruth], object]) -> bool:
-    """Whether it is so in any video."""
-    return any(of(t) for t in ts)
-
-
-def handled(t: RoomTruth, who: str, n: str) -> list[Span]:
-    """When somebody touches or holds an object."""
-    return union([*t.related("in_contact", who, n), *held(t, who, n)])
-
-
-def picks(t: RoomTruth, who: str, what: str | None = None) -> list[float]:
-    """Times of pick-ups."""
-    return [time for time, name in t.events_with_object("picks_up", who) if what in (None, name)]
-
-
-def downs(t: RoomTruth, who: str, what: str | None = None) -> list[float]:
-    """Times of put-downs."""
-    return [time for time, name in t.events_with_object("puts_down", who) if what in (None, name)]
-
-
-def difference(first: Callable[[RoomTruth], float], second: Callable[[RoomTruth], float]) -> Reading:
-    """By how much the sum of one is larger."""
-    return number(lambda ts: sum(map(first, ts)) - sum(map(second, ts)))
-
-
-def more(first: Callable[[RoomTruth], float], second: Callable[[RoomTruth], float]) -> Reading:
-    """Whether the sum of one is larger."""
-    return says(lambda ts: sum(map(first, ts)) > sum(map(second, ts)) + _EPS)
-
-
-def n_toys(of: Callable[[RoomTruth, str], object]) -> list[Reading]:
-    """Different objects, of all videos or of each."""
-    overall = how_many(lambda ts, n: ever(ts, lambda t: of(t, n)))
-    return [overall, each(lambda t: float(sum(bool(of(t, n)) for n in t.objects)))]
-
-
-def _most_people(t: RoomTruth) -> float:
-    return max(float(sum(o["category"] in PEOPLE for o in objects)) for _, _, objects in t.frames)
-
-
-def _two_at_once(t: RoomTruth, who: str) -> list[Span]:
-    spans = [s for _, s in sorted(t.held_objects(who).items())]
-    return union([s for i, a in enumerate(spans) for b in spans[i + 1 :] for s in both(a, b)])
 
 
 def _before_her(t: RoomTruth) -> Value:
@@ -298,10 +113,6 @@ def _order(t: RoomTruth) -> Value:
     return None if child is None or adult is None else child < adult
 
 
-def _visible(name: str) -> Callable[[RoomTruth], list[Span]]:
-    return lambda t: t.visible(name)
-
-
 def _anybody(t: RoomTruth) -> list[Span]:
     return t.at_least_people(1)
 
@@ -316,15 +127,6 @@ def _gap_halves(truths: Truths) -> bool | None:
     return None if first is None or second is None else second < first
 
 
-def _held_s(who: str, what: str | None = None) -> Callable[[RoomTruth], float]:
-    return lambda t: total(held(t, who, what))
-
-
-def _video_count(of: Callable[[RoomTruth], object]) -> Reading:
-    return number(lambda ts: float(sum(bool(of(t)) for t in ts)))
-
-
-C, A = "child", "caregiver"
 FIRST: Mapping[str, Reading | list[Reading]] = {
     "F001": seconds(lambda t: held(t, C)),
     "F002": count(lambda t: held_bouts(t, C)),
@@ -343,8 +145,8 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F011": per_minute(lambda t: picks(t, A)),
     "F012": lengths(lambda t: bouts(touching(t)), most),
     "F013": [count(lambda t: starts(near(t))), count(lambda t: starts(near(t), at_zero=False))],
-    "F014": more(_held_s(C, "book"), _held_s(A, "book")),
-    "F015": _video_count(lambda t: picks(t, C, "ball")),
+    "F014": more(held_s(C, "book"), held_s(A, "book")),
+    "F015": video_count(lambda t: picks(t, C, "ball")),
     "F016": refused("gaze"),
     "F017": refused("attach", "judg", "secur"),
     "F018": [both_read(same_toy_lags, A, C, median), both_read(any_toy_lags, A, C, median)],
@@ -403,7 +205,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F054": lengths(lambda t: without(whole(t), held(t, None)), most),
     "F055": n_toys(lambda t, n: held(t, A, n)),
     "F056": each(_order, "yes_no"),
-    "F057": _video_count(lambda t: t.visible("teddy bear")),
+    "F057": video_count(lambda t: t.visible("teddy bear")),
     "F058": [
         each(_when_she_came, "names"),
         names(lambda ts: frozenset().union(*(_when_she_came(t) or () for t in ts))),
@@ -419,7 +221,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     ],
     "F065": count(lambda t: t.moments("leaves", A)),
     # Two children may be there with the caregiver.
-    "F066": [number(lambda ts: max(map(_most_people, ts))), each(_most_people)],
+    "F066": [number(lambda ts: max(map(most_people, ts))), each(most_people)],
     "F067": each(lambda t: holds_at(t.visible(A), 5.0), "yes_no"),
     "F068": seconds(lambda t: without(whole(t), _anybody(t))),
     "F069": yes(lambda t: bool(handled(t, C, "cup"))),
@@ -440,7 +242,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F084": chosen(lambda ts, n: ever(ts, lambda t: given(t, A, C, n))),
     "F085": each(lambda t: earliest({w: begin(t.visible(w)) for w in PEOPLE}), "names"),
     "F086": best(lambda t, w: total(held(t, w, "ball")), "people"),
-    "F087": says(lambda ts: sum(map(_held_s(A, "ball"), ts)) > 3),
+    "F087": says(lambda ts: sum(map(held_s(A, "ball"), ts)) > 3),
     "F088": yes(lambda t: bool(both(held(t, C), held(t, A)))),
     # Two children may be near each other.
     "F089": seconds(lambda t: not_during(held(t, C), union([*near(t), *t.related("near", C, C)]))),
@@ -464,8 +266,8 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
         lambda t: float(len(picks(t, C, "teddy bear"))), lambda t: float(len(picks(t, A, "teddy bear")))
     ),
     "F102": lengths(lambda t: held_bouts(t, A), mean),
-    "F103": best_video(_held_s(C, "ball")),
-    "F104": difference(_held_s(C, "ball"), _held_s(C, "book")),
+    "F103": best_video(held_s(C, "ball")),
+    "F104": difference(held_s(C, "ball"), held_s(C, "book")),
     "F105": count(lambda t: given(t, None, None, "block")),
     "F106": [
         each(lambda t: frozenset(w for w in PEOPLE if cut(held(t, w, "block"), (3.0, 9.0))), "names"),
@@ -474,7 +276,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F107": says(lambda ts: sum(len(picks(t, C)) for t in ts) > 3),
     "F108": each(lambda t: latest({n: max(picks(t, C, n), default=None) for n in t.objects}), "names"),
     "F109": chosen(lambda ts, n: ever(ts, lambda t: handled(t, C, n))),
-    "F110": yes(lambda t: any(_two_at_once(t, w) for w in PEOPLE)),
+    "F110": yes(lambda t: any(two_at_once(t, w) for w in PEOPLE)),
     "F111": [sum_of(lambda t: t.duration_s)],
     "F112": [refused("frame"), number(lambda ts: float(sum(len(t.frames) for t in ts)))],
     "F113": refused("colour", "color", "look"),
@@ -525,14 +327,6 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
 }
 
 
-def _ratio(first: Callable[[RoomTruth], float], second: Callable[[RoomTruth], float]) -> Reading:
-    def of(ts: Truths) -> float | None:
-        base = sum(map(second, ts))
-        return sum(map(first, ts)) / base if base else None
-
-    return number(of)
-
-
 def _when_picked(t: RoomTruth) -> Value:
     times = picks(t, C, "car")
     return frozenset().union(*(at(t, A, x) for x in times)) if times else frozenset()
@@ -578,11 +372,9 @@ def _order_held(t: RoomTruth) -> Value:
     return None if child is None or adult is None else child < adult
 
 
-_NO: Reading = refused("")
-"""A refusal for any reason."""
 SECOND: Mapping[str, Reading | list[Reading]] = {
     "G001": part(lambda t: held(t, C)),
-    "G002": [count(lambda t: bouts(touching(t))), count(lambda t: starts(touching(t), at_zero=False)), _NO],
+    "G002": [count(lambda t: bouts(touching(t))), count(lambda t: starts(touching(t), at_zero=False)), NO],
     "G003": count(lambda t: [1 for b, e in held_bouts(t, A) if e - b < 2 - _EPS]),
     "G004": names(
         lambda ts: largest(
@@ -594,17 +386,17 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
     "G007": share(lambda t: float(len(picks(t, C))), lambda t: float(len(picks(t, C)) + len(picks(t, A)))),
     "G008": each(lambda t: first_of(given(t))),
     "G009": lengths(lambda t: bouts(near(t)), mean),
-    "G010": [says(_halves), _NO],
+    "G010": [says(_halves), NO],
     "G011": yes(lambda t: bool(both(near(t), held(t, C, "cup")))),
-    "G012": _NO,
-    "G013": [says(lambda ts: all(ever(ts, lambda t, n=n: held(t, A, n)) for n in all_objects(ts))), _NO],
+    "G012": NO,
+    "G013": [says(lambda ts: all(ever(ts, lambda t, n=n: held(t, A, n)) for n in all_objects(ts))), NO],
     "G014": how_many(lambda ts, n: ever(ts, lambda t: held(t, C, n)) and not ever(ts, lambda t: held(t, A, n))),
     "G015": lengths(lambda t: bouts(touching(t)), median),
     "G016": seconds(lambda t: not_during(near(t), touching(t))),
     "G017": lambda ts: Expected(
         "names", {ts[1].video_id: earliest({n: begin(held(ts[1], None, n)) for n in ts[1].objects})}
     ),
-    "G018": _NO,
+    "G018": NO,
     "G019": [
         sum_of(
             lambda t: float(
@@ -614,16 +406,16 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
                 )
             )
         ),
-        _NO,
+        NO,
     ],
-    "G020": _NO,
+    "G020": NO,
     "G021": refused("speech", "sound", "naming"),
     "G022": refused("naming", "speech", "sound"),
     "G023": [
         each(lambda t: earliest({w: first_of(t.releases(w, "book")) for w in PEOPLE}), "names"),
         each(lambda t: earliest({w: end(held(t, w, "book")) for w in PEOPLE}), "names"),
     ],
-    "G024": _NO,
+    "G024": NO,
     "G025": [
         each(lambda t: _held_after_ball(t, begins=False), "names"),
         each(lambda t: _held_after_ball(t, begins=True), "names"),
@@ -631,7 +423,7 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
     ],
     "G026": [each(_when_picked, "names"), names(lambda ts: frozenset().union(*(_when_picked(t) for t in ts)))],
     "G027": each(_ball_after_down),
-    "G028": _NO,
+    "G028": NO,
     "G029": chosen(lambda ts, n: all(ever(ts, lambda t, w=w: handled(t, w, n)) for w in PEOPLE)),
     # "Leave" may be meant of those that do not come back, or of every time that one goes out of view.
     "G030": [
@@ -642,7 +434,7 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
         each(lambda t: latest({n: end(_gone(t, n)) for n in t.objects}), "names"),
     ],
     "G031": refused("speech", "sound"),
-    "G032": _ratio(_held_s(C), _held_s(A)),
+    "G032": ratio(held_s(C), held_s(A)),
     "G033": [
         each(lambda t: end(t.visible("teddy bear"))),
         each(lambda t: (x - 0.1) if (x := end(t.visible("teddy bear"))) else None),
@@ -650,25 +442,25 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
     "G034": [count(lambda t: bouts(t.visible("book"))), count(lambda t: starts(t.visible("book"), at_zero=False))],
     # Of a video without the ball it is not so.
     "G035": [each(_order_held, "yes_no"), each(lambda t: _order_held(t) or False, "yes_no")],
-    "G036": _NO,
+    "G036": NO,
     "G037": each(lambda t: earliest({n: first_of(given(t, A, C, n)) for n in t.objects}), "names"),
     "G038": each(lambda t: frozenset(w for w in PEOPLE if holds_at(held(t, w, "ball"), 9.0)), "names"),
     "G039": chosen(lambda ts, n: not ever(ts, lambda t: held(t, A, n))),
     "G040": lambda _: Expected("text"),
     "G041": seconds(lambda t: t.visible(A)),
-    "G042": [seconds(lambda t: t.alone(C)), seconds(lambda t: not_during(t.visible(C), t.visible(A))), _NO],
+    "G042": [seconds(lambda t: t.alone(C)), seconds(lambda t: not_during(t.visible(C), t.visible(A))), NO],
     "G043": yes(lambda t: bool(t.moments("leaves", C))),
     "G044": [each(lambda t: first_of(t.moments("enters", C))), each(lambda t: begin(t.visible(C)))],
     "G045": count(lambda t: picks(t, A)),
-    "G046": _NO,
+    "G046": NO,
     "G047": count(lambda t: bouts(near(t))),
-    "G048": _NO,
+    "G048": NO,
     "G049": each(lambda t: at(t, A, t.duration_s - 1e-3), "names"),
     "G050": yes(lambda t: bool(given(t))),
     "G051": seconds(lambda t: cut(touching(t), (0.0, 10.0))),
-    "G052": _NO,
-    "G053": _NO,
-    "G054": _NO,
+    "G052": NO,
+    "G053": NO,
+    "G054": NO,
     "G055": [seconds(lambda t: without(whole(t), held(t, C))), seconds(lambda t: not_during(t.visible(C), held(t, C)))],
     "G056": [
         each(lambda t: earliest({w: first_of(t.moments("enters", w)) for w in PEOPLE}), "names"),
@@ -684,7 +476,7 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
     ),
     "G063": how_many(lambda ts, n: sum(len(picks(t, C, n)) for t in ts) > 1),
     "G064": best(lambda t, w: total(held(t, w)), "people"),
-    "G065": part(_visible("car")),
+    "G065": part(visible("car")),
     "G066": count(lambda t: downs(t, C) + downs(t, A)),
     "G067": each(lambda t: earliest({w: first_of(picks(t, w)) for w in PEOPLE}), "names"),
     "G068": per_minute(lambda t: held_bouts(t, A)),
@@ -707,8 +499,8 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
         says(lambda ts: any(not held(t, C, "ball") for t in ts)),
         names(lambda ts: frozenset(t.video_id for t in ts if not held(t, C, "ball"))),
     ],
-    "G080": _NO,
-    "G081": difference(_held_s(C, "ball"), _held_s(A, "ball")),
+    "G080": NO,
+    "G081": difference(held_s(C, "ball"), held_s(A, "ball")),
     "G082": best(lambda t, n: len(picks(t, C, n)), "objects"),
     "G083": how_many(lambda ts, n: not ever(ts, lambda t: held(t, None, n))),
     "G084": lambda _: Expected("text"),
@@ -730,7 +522,7 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
         names(lambda ts: frozenset().union(*(at(t, A, x) for t in ts for x in downs(t, C, "book")))),
     ],
     "G097": how_many(lambda ts, n: all(ever(ts, lambda t, w=w: held(t, w, n)) for w in PEOPLE)),
-    "G098": _NO,
+    "G098": NO,
     "G099": count(lambda t: bouts(not_during(t.related("in_contact", C, "car"), held(t, C, "car")))),
     "G100": each(lambda t: end(near(t))),
 }

@@ -5,59 +5,66 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 
-from expected_answers import Expected, Truths, Value, each, names, refused, share, sum_of
-from five_people_answers import (
-    PEOPLE,
-    A,
-    C,
+from readings import (
+    NO,
+    Expected,
     Reading,
+    Value,
     best,
     best_video,
     chosen,
     count,
+    each,
+    how_many,
+    lengths,
+    more,
+    n_toys,
+    names,
+    number,
+    one_video,
+    part,
+    per_video,
+    ratio,
+    refused,
+    says,
+    seconds,
+    share,
+    sum_of,
+    yes,
+)
+from room_quantities import (
+    A,
+    C,
+    Truths,
     downs,
     end,
     given,
     handled,
     held,
     held_bouts,
-    how_many,
     latest,
-    lengths,
     mean,
-    more,
     most,
-    n_toys,
     near,
     not_during,
-    number,
-    part,
     picks,
-    says,
-    seconds,
+    standard_deviation,
     starts,
     touching,
     whole,
-    yes,
 )
-from room_truth import RoomTruth, both, bouts, cut, holds_at, total, without
+from room_truth import (
+    PEOPLE,
+    RoomTruth,
+    both,
+    bouts,
+    cut,
+    holds_at,
+    total,
+    without,
+)
 
 _EPS = 1e-6
-_NO: Reading = refused("")
-"""A refusal for any reason."""
-
-
-def per_video(of: Callable[[RoomTruth], float]) -> Reading:
-    """The mean over the videos."""
-    return number(lambda ts: sum(map(of, ts)) / len(ts))
-
-
-def _ratio(first: Callable[[RoomTruth], float], second: Callable[[RoomTruth], float]) -> Reading:
-    def of(ts: Truths) -> float | None:
-        base = sum(map(second, ts))
-        return sum(map(first, ts)) / base if base else None
-
-    return number(of)
 
 
 def _followed(times: list[float], others: list[float], within: float) -> int:
@@ -95,13 +102,6 @@ def _gaps_of_picks(t: RoomTruth) -> list[float]:
     return [y - x for x, y in itertools.pairwise(times)]
 
 
-def _sd(values: list[float], ddof: int) -> float | None:
-    if len(values) <= ddof:
-        return None
-    middle = sum(values) / len(values)
-    return float((sum((x - middle) ** 2 for x in values) / (len(values) - ddof)) ** 0.5)
-
-
 def _lengths_held(ts: Truths) -> list[float]:
     return [e - b for t in ts for b, e in held_bouts(t, C)]
 
@@ -117,10 +117,6 @@ def _touch_s(k: int) -> Callable[[RoomTruth], float]:
 
 def _touch_n(k: int) -> Callable[[RoomTruth], float]:
     return lambda t: float(len(bouts(cut(touching(t), (t.duration_s * k / 2, t.duration_s * (k + 1) / 2)))))
-
-
-def _one_video(place: int, of: Callable[[RoomTruth], Value], kind: str) -> Reading:
-    return lambda ts: Expected(kind, {ts[place].video_id: of(ts[place])})  # type: ignore[arg-type]
 
 
 def _last_held(t: RoomTruth) -> Value:
@@ -178,7 +174,7 @@ THIRD: Mapping[str, Reading | list[Reading]] = {
     "H001": share(lambda t: float(len(given(t, A))), lambda t: float(len(given(t)))),
     "H002": per_video(lambda t: total(touching(t))),
     "H003": sum_of(_given_back),
-    "H004": [_NO, number(lambda ts: most([e - b for t in ts for b, e in _alone_holding(t)]))],
+    "H004": [NO, number(lambda ts: most([e - b for t in ts for b, e in _alone_holding(t)]))],
     "H005": [
         lengths(lambda t: bouts(t.alone(C)), most),
         number(lambda ts: most([e - b for t in ts for b, e in t.alone(C)]) or 0.0),
@@ -191,13 +187,13 @@ THIRD: Mapping[str, Reading | list[Reading]] = {
     "H011": refused("naming", "speech", "sound"),
     "H012": count(lambda t: given(t, None, None, "ball")),
     "H013": refused("speech", "sound", "turn"),
-    "H014": _NO,
+    "H014": NO,
     "H015": best(lambda t, n: total(held(t, C, n)), "objects"),
     "H016": chosen(lambda ts, n: sum(len(given(t, A, C, n)) for t in ts) > 1),
     "H017": count(lambda t: [r for n in t.objects for r in t.releases(C, n)]),
     "H018": yes(lambda t: bool(held(t, A, "car"))),
     "H019": lengths(lambda t: held_bouts(t, C), most),
-    "H020": [best_video(lambda t: t.duration_s), names(lambda ts: frozenset(t.video_id for t in ts)), _NO],
+    "H020": [best_video(lambda t: t.duration_s), names(lambda ts: frozenset(t.video_id for t in ts)), NO],
     "H021": lengths(lambda t: held_bouts(t, C), mean),
     "H022": [
         best(lambda t, w: float(len(downs(t, w))), "people"),
@@ -206,22 +202,22 @@ THIRD: Mapping[str, Reading | list[Reading]] = {
     "H023": each(_touched_before, "yes_no"),
     "H024": [count(lambda t: given(t, A, C)), *n_toys(lambda t, n: given(t, A, C, n))],
     "H025": each(_second_leave),
-    "H026": [lambda _: Expected("text"), _NO],
+    "H026": [lambda _: Expected("text"), NO],
     "H027": [seconds(lambda t: t.visible(A)), _minutes(seconds(lambda t: t.visible(A)))],
     "H028": [yes(lambda t: any(e - b > 5 for b, e in bouts(t.alone(C)))), says(_alone_over_5)],
     "H029": _BACK,
-    "H030": [_NO, each(lambda t: end(touching(t)))],
-    "H031": _NO,
+    "H030": [NO, each(lambda t: end(touching(t)))],
+    "H031": NO,
     "H032": [
         count(lambda t: bouts(not_during(touching(t), held(t, C)))),
         count(lambda t: [b for b in starts(touching(t)) if not holds_at(held(t, C), b)]),
-        _NO,
+        NO,
     ],
-    "H033": [each(_with_child, "names"), _NO],
+    "H033": [each(_with_child, "names"), NO],
     "H034": seconds(lambda t: not_during(t.visible(C), t.visible(A))),
-    "H035": _NO,
+    "H035": NO,
     "H036": number(lambda ts: min((x for t in ts for x in _gaps_of_picks(t)), default=None)),
-    "H037": [number(lambda ts, d=d: _sd(_lengths_held(ts), d)) for d in (1, 0)],  # type: ignore[misc]
+    "H037": [number(lambda ts, d=d: standard_deviation(_lengths_held(ts), d)) for d in (1, 0)],  # type: ignore[misc]
     "H038": [
         per_video(lambda t: float(len(picks(t, C)) + len(picks(t, A)))),
         per_video(_all_picks),
@@ -231,7 +227,7 @@ THIRD: Mapping[str, Reading | list[Reading]] = {
     "H041": part(lambda t: held(t, A), lambda t: held(t, C)),
     "H042": how_many(lambda ts, n: all(n in t.objects and t.visible(n) for t in ts)),
     "H043": share(lambda t: float(len(given(t, None, None, "ball"))), lambda t: float(len(given(t)))),
-    "H044": _ratio(lambda t: float(len(picks(t, C))), lambda t: float(len(downs(t, C)))),
+    "H044": ratio(lambda t: float(len(picks(t, C))), lambda t: float(len(downs(t, C)))),
     "H045": number(lambda ts: float(sum(not touching(t) for t in ts))),
     "H046": share(lambda t: float(len(given(t, A, C))), lambda t: float(len(given(t)))),
     "H047": [
@@ -252,6 +248,6 @@ THIRD: Mapping[str, Reading | list[Reading]] = {
     ],
     "H057": best(lambda t, w: total(t.visible(w)), "people"),
     "H058": seconds(lambda t: not_during(held(t, C), t.visible(A))),
-    "H059": _one_video(0, _last_held, "names"),
+    "H059": one_video(0, _last_held, "names"),
     "H060": _GIVEN_DOWN,
 }

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from expected_answers import Expected, Value
 from people_questions import judge
+from readings import Expected, Value
 from rooms import make_rooms
 
 from visionllm_interaction.measures.config import MeasuresConfig

@@ -5,7 +5,8 @@
 The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
 for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
 ``five_people_answers.py``, of the third of those in ``five_people_third_answers.py``, and for those of
-``six_people.tsv`` in ``six_people_answers.py``.
+``six_people.tsv`` and ``seven_people.tsv`` in ``six_people_answers.py`` and ``seven_people_answers.py``. A question
+whose column ``after`` names another one is asked right after that one, as a follow-up.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from pathlib import Path
 
 from development_answers import ANSWERS as DEVELOPMENT
 from expected_answers import ANSWERS as HANDED
-from expected_answers import Expected, Value
 from five_people_answers import ANSWERS as FIVE_PEOPLE
 from five_people_third_answers import THIRD
+from readings import Expected, Value
 from room_truth import RoomTruth
 from rooms import make_rooms
+from seven_people_answers import SEVEN
 from six_people_answers import SIX
 
-from visionllm_interaction.reasoning import ReasonConfig, ask
+from visionllm_interaction.reasoning import ReasonConfig
 from visionllm_interaction.reasoning.answers import Answer, Claim
+from visionllm_interaction.reasoning.dialogue.conversation import Conversation
 from visionllm_interaction.reasoning.pipeline import PlannerName
 
 _TOLERANCE = 5e-3
@@ -37,7 +40,7 @@ _ORDER = ("right", "refused", "wrong")
 _NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
 _NEVER = re.compile(r"\b(?:never|aldri)\b")
 """A reason that says that what is taken for granted never happens."""
-ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE, **THIRD, **SIX}
+ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE, **THIRD, **SIX, **SEVEN}
 
 
 @dataclass(frozen=True)
@@ -138,12 +141,15 @@ def run(
     """Ask every question of every store."""
     found = []
     for seed, (store, truths) in rooms.items():
+        before: dict[str, Answer | None] = {}
         for row in questions:
+            talk = Conversation(store, config, planner, last=before.get(row.get("after") or ""))
             try:
-                answer = ask(row["question"], store, config=config, planner=planner)
+                answer = talk.say(row["question"]).answer
             except Exception as error:  # noqa: BLE001  (a crash is a verdict)
                 found.append(Judged(row["id"], seed, "crash", row["question"], repr(error)[:300], ""))
                 continue
+            before[row["id"]] = talk.last
             readings = _readings(row["id"], truths)
             verdict = min((judge(answer, expected) for expected in readings), key=_ORDER.index)
             due = " or ".join(f"{expected.per_video} {expected.together}" for expected in readings)

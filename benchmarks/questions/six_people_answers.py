@@ -4,53 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from expected_answers import Expected, Truths, Value, all_objects, each, names, refused, share, sum_of
-from five_people_answers import (
-    A,
-    C,
+from readings import (
+    NO,
+    TEXT,
+    Expected,
     Reading,
+    Value,
     best,
     count,
     difference,
+    each,
+    lengths,
+    names,
+    number,
+    part,
+    per_minute,
+    refused,
+    says,
+    seconds,
+    share,
+    sum_of,
+    yes,
+)
+from room_quantities import (
+    A,
+    C,
+    Truths,
+    all_objects,
     downs,
     earliest,
+    first_from,
     first_of,
     follows,
     given,
     handled,
     held,
     held_bouts,
-    lengths,
+    last_before,
     mean,
     most,
     near,
     next_lags,
     not_during,
-    number,
-    part,
-    per_minute,
     picks,
-    says,
-    seconds,
     starts,
     touching,
     whole,
-    yes,
 )
-from room_truth import PEOPLE, RoomTruth, Span, both, bouts, cut, total, union, weighted_mean, without
+from room_truth import (
+    PEOPLE,
+    RoomTruth,
+    Span,
+    both,
+    bouts,
+    cut,
+    total,
+    union,
+    weighted_mean,
+    without,
+)
 
 _EPS = 1e-6
-_NO: Reading = refused("")
-"""A refusal for any reason."""
-_TEXT: Reading = lambda _: Expected("text")  # noqa: E731
-
-
-def _first(times: list[float], after: float) -> float | None:
-    return next((x for x in sorted(times) if x >= after - _EPS), None)
-
-
-def _last(times: list[float], before: float) -> float | None:
-    return next((x for x in sorted(times, reverse=True) if x < before - _EPS), None)
 
 
 def _lead_followed(within: float) -> Reading:
@@ -98,7 +112,7 @@ def _new_to_child(t: RoomTruth) -> bool:
 
 
 def _left_without_giving(t: RoomTruth) -> bool:
-    return any(_last(given(t, A, C), x) is None for x in t.moments("leaves", A))
+    return any(last_before(given(t, A, C), x) is None for x in t.moments("leaves", A))
 
 
 def _ball_waited(t: RoomTruth, *, from_zero: bool) -> Value:
@@ -242,7 +256,7 @@ def _down_after_leaving(within: float) -> Reading:
 def _came_to_first(of: Callable[[RoomTruth], list[float]]) -> Callable[[RoomTruth], Value]:
     def lag(t: RoomTruth) -> Value:
         came = first_of(t.moments("enters", A))
-        got = None if came is None else _first(of(t), came)
+        got = None if came is None else first_from(of(t), came)
         return None if came is None or got is None else got - came
 
     return lag
@@ -263,13 +277,13 @@ def _near_car_of(t: RoomTruth) -> bool:
 SIX: Mapping[str, Reading | list[Reading]] = {
     "K001": seconds(touching),
     "K002": lengths(lambda t: bouts(near(t)), mean),
-    "K003": [count(lambda t: bouts(near(t))), count(lambda t: starts(near(t), at_zero=False)), _NO],
-    "K004": [_lead_followed(5), _lead_followed(10_000), _NO],
+    "K003": [count(lambda t: bouts(near(t))), count(lambda t: starts(near(t), at_zero=False)), NO],
+    "K004": [_lead_followed(5), _lead_followed(10_000), NO],
     "K005": share(lambda t: float(len(given(t, C))), lambda t: float(len(given(t)))),
     "K006": refused("gaze"),
     "K007": refused("gaze"),
     "K008": [yes(_near_after_she_came), each(_near_after_she_came, "yes_no")],
-    "K009": [seconds(lambda t: held(t, C, "block")), seconds(lambda t: handled(t, C, "block")), _NO],
+    "K009": [seconds(lambda t: held(t, C, "block")), seconds(lambda t: handled(t, C, "block")), NO],
     "K010": [_handled_in_half(lambda t, n: held(t, C, n)), _handled_in_half(lambda t, n: handled(t, C, n))],
     "K011": refused("speech", "sound"),
     "K012": refused("naming", "speech", "sound"),
@@ -277,7 +291,7 @@ SIX: Mapping[str, Reading | list[Reading]] = {
     "K014": each(_first_giver, "names"),
     "K015": each(_after_the_book, "names"),
     "K016": sum_of(_given_then_down),
-    "K017": _TEXT,
+    "K017": TEXT,
     "K018": number(lambda ts: float(sum(map(_entered_first, ts)))),
     "K019": yes(lambda t: bool(not_during(held(t, C), t.visible(A)))),
     "K020": yes(_new_to_child),
@@ -286,8 +300,8 @@ SIX: Mapping[str, Reading | list[Reading]] = {
         each(lambda t: _ball_waited(t, from_zero=False)),
         each(lambda t: _ball_waited(t, from_zero=True)),
     ],
-    "K023": [yes(_two_held), _NO],
-    "K024": [_TEXT, _NO],
+    "K023": [yes(_two_held), NO],
+    "K024": [TEXT, NO],
     "K025": each(_pick_to_down),
     "K026": part(lambda t: without(whole(t), t.visible(A))),
     "K027": seconds(_held_after_gift),
@@ -297,7 +311,7 @@ SIX: Mapping[str, Reading | list[Reading]] = {
     "K031": [each(_children), sum_of(_children)],
     "K032": number(_gap_sd),
     "K033": [number(lambda ts: max(map(_most_toys, ts))), each(_most_toys)],
-    "K034": _TEXT,
+    "K034": TEXT,
     "K035": per_minute(_events),
     "K036": count(lambda t: [1 for b, e in bouts(near(t)) if e - b < 2 - _EPS]),
     "K037": [

@@ -27,6 +27,8 @@ REWRITTEN = (
     (HELD, "kva med koppen?", "total(holding(child, cup))"),
     (HELD, "in the second video?", 'total(holding(child, ball)) in video room_s7_001'),
     (HELD, "og i den andre videoen?", 'total(holding(child, ball)) in video room_s7_001'),
+    (HELD, "og i den andre?", 'total(holding(child, ball)) in video room_s7_001'),
+    (HELD, "and in the first one?", 'total(holding(child, ball)) in video room_s7_000'),
     (HELD, "how often?", "count(merged(holding(child, ball), 0.5s))"),
     (HELD, "And how many times per minute?", "rate(merged(holding(child, ball), 0.5s))"),
     (HELD, "kor ofte?", "count(merged(holding(child, ball), 0.5s))"),

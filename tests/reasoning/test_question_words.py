@@ -13,6 +13,8 @@ from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.reasoning.grammar import lexicon
 from visionllm_interaction.reasoning.grammar.lexicon import load_lexicon, load_relations
 from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
+from visionllm_interaction.reasoning.grammar.tagging import split_words
+from visionllm_interaction.reasoning.language.synonyms import BUILT_IN
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.reasoning.wording.expression_words import load_words
@@ -284,3 +286,17 @@ def test_what_cannot_be_answered_is_refused_for_a_true_reason(
     vocabulary: Vocabulary, question: str, reason: str
 ) -> None:
     assert reason in (plan_by_rules(question, vocabulary).unanswerable or "")
+
+
+def test_words_for_things_of_homes_say_nothing_else() -> None:
+    """A thing's word that is a verb, a unit or the like as well would change what a question asks."""
+    names = tuple(BUILT_IN)
+    vocabulary = Vocabulary.build(names, ("a",))
+    for name, words in BUILT_IN.items():
+        for word in words:
+            assert vocabulary.resolve(word) in names, word
+            for language in ("en", "nb"):
+                parts = split_words(word)
+                spoken = load_lexicon(language).phrases_at(parts, 0)
+                kinds = {phrase.kind for phrase, length in spoken if length == len(parts)} - {"noun"}
+                assert not kinds, f"{word} ({name}) is also {kinds} in {language}"

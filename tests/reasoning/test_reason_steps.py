@@ -81,7 +81,7 @@ def test_they_both_and_let_go_without_a_thing(one_video: Path) -> None:
     assert answer.status == "answered", answer.reason
     first = "The caregiver never held the cup while the child held the cup."
     # The first time that either let go, not who was done with it first.
-    second = "… let go of the cup first: the child (10 s)."
+    second = "Who let go of the cup first: the child (10 s)."
     assert answer.answer == f"{first} {second}"
     assert answer.dropped_claims == ()
 

@@ -10,7 +10,155 @@ from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 NAMES = ("child", "caregiver", "person", "ball", "book", "cup", "car", "block", "teddy bear")
 RELEASED = "(ends(merged(holding({}), 0.5s)) & between(0%, 100%))"
 
+NOT_HELD = "merged(!holding(child, thing), 0.5s)"
+APART = "near(child, caregiver) & !in_contact(child, caregiver)"
+
 READ: tuple[tuple[str, str, str], ...] = (
+    # A share of the recording is one of all of it; one "of the time … while …" is of that time.
+    (
+        "For what percentage of the recording was the child holding something while the caregiver was near?",
+        "value",
+        "share(holding(child, thing) & near(caregiver, child))",
+    ),
+    (
+        "For what percentage of the video was the child holding something with the caregiver close by?",
+        "value",
+        "share(holding(child, thing) & near(caregiver, child))",
+    ),
+    (
+        "What share of the time was the child holding something while the caregiver was near?",
+        "value",
+        "share(holding(child, thing), of=near(caregiver, child))",
+    ),
+    (
+        "What percentage of the video was the child near the caregiver while the child held the ball?",
+        "value",
+        "share(near(child, caregiver) & holding(child, ball))",
+    ),
+    (
+        "How much of the video was the child holding the ball while the caregiver was away?",
+        "value",
+        "share(holding(child, ball) & !visible(caregiver))",
+    ),
+    # What is near without touching is one state, of both, and no share of the time without touching.
+    (
+        "What share of the time were the child and the caregiver near each other without touching?",
+        "value",
+        f"share({APART})",
+    ),
+    (
+        "Hvor stor del av tiden var barnet og den voksne nær hverandre uten å berøre hverandre?",
+        "value",
+        f"share({APART})",
+    ),
+    (
+        "Did the child hold a toy while near the caregiver but not touching her?",
+        "yes_no",
+        f"exists(holding(child, thing) & {APART})",
+    ),
+    # Two windows are compared.
+    (
+        "Did the child hold the ball for longer in the last 10 seconds than in the first 5 seconds?",
+        "more",
+        "total(holding(child, ball) & padded(ends(between(0%, 100%)), 10s, 0s))",
+    ),
+    # Different toys are counted once.
+    ("Who picked up the most different toys?", "most", "how_many(exists(picks_up($p, $o)) by $o) by $p"),
+    (
+        "Hvem tok opp flest forskjellige leker?",
+        "most",
+        "how_many(exists(picks_up($p, $o)) by $o) by $p",
+    ),
+    # The second of all, whichever toy it was.
+    (
+        "Which toy did the child pick up second?",
+        "next",
+        "first_time(picks_up(child, $o) & since(nth(picks_up(child, thing), 2))) by $o",
+    ),
+    # Whole bouts during some of which something else is so.
+    (
+        "During how many of the child's holding bouts was the caregiver holding something?",
+        "value",
+        "count(overlapping(merged(holding(child, $o), 0.5s), holding(caregiver, thing))) over $o",
+    ),
+    # Periods of what is not so.
+    (
+        "Was the child ever without a toy in hand for 10 seconds or more?",
+        "yes_no",
+        f"exists(({NOT_HELD} & !shorter_than({NOT_HELD}, 10s)))",
+    ),
+    (
+        "Var det noen periode på mer enn 5 sekunder der barnet ikke holdt noe?",
+        "yes_no",
+        f"exists(longer_than({NOT_HELD}, 5s))",
+    ),
+    ("What is the longest stretch that the child went without holding a toy?", "value", f"longest({NOT_HELD})"),
+    # Moments: both at once, where a moment is asked for.
+    (
+        "Was there a moment when both held the ball?",
+        "yes_no",
+        "exists((holding(child, ball) & holding(caregiver, ball)))",
+    ),
+    (
+        "Was there any point in time at which the caregiver touched the child?",
+        "yes_no",
+        "exists(in_contact(caregiver, child))",
+    ),
+    # From one to the other, in more words.
+    (
+        "How long did it take the child to pick something up again after putting a toy down?",
+        "value",
+        "median(latency(puts_down(child, thing) -> picks_up(child, thing)))",
+    ),
+    (
+        "On average, how many seconds after the caregiver walks in does the child pick up a toy?",
+        "value",
+        "mean(latency(enters(caregiver) -> picks_up(child, thing)))",
+    ),
+    (
+        "Hvor lenge etter at barnet la fra seg bilen, tok omsorgspersonen den opp?",
+        "value",
+        "median(latency(puts_down(child, car) -> picks_up(caregiver, car)))",
+    ),
+    (
+        "I gjennomsnitt, hvor lenge etter at barnet la fra seg noe tok den voksne det opp?",
+        "value",
+        "mean(latency(puts_down(child, $o) -> picks_up(caregiver, $o))) over $o",
+    ),
+    # "Tok det opp" is of something, and no time that it took; "det" that acts is the child.
+    (
+        "Hvor ofte ga barnet noe til den voksne innen 5 sekunder etter at det tok det opp?",
+        "value",
+        "count(hands_over(child, caregiver, $o) & padded(picks_up(child, $o), 0s, 5s)) over $o",
+    ),
+    (
+        "How many times did the caregiver pick up a toy that the child had put down within the last 3 seconds?",
+        "value",
+        "count(picks_up(caregiver, $o) & padded(puts_down(child, $o), 0s, 3s)) over $o",
+    ),
+    (
+        "Is the standard deviation of holding durations larger for the child than for the caregiver?",
+        "more",
+        "sd(merged(holding(child, $o), 0.5s)) over $o",
+    ),
+    ("How close did the adult come to the child at the closest?", "value", "min(gap(caregiver, child))"),
+    ("Hvor nær kom den voksne barnet på det nærmeste?", "value", "min(gap(caregiver, child))"),
+    (
+        "Hvor lang var den korteste perioden barnet holdt ballen?",
+        "value",
+        "shortest(merged(holding(child, ball), 0.5s))",
+    ),
+    ("Hvilken leke ble holdt lengst i ett strekk?", "most", "longest(merged(holding(person, $o), 0.5s)) by $o"),
+    (
+        "Hvor mange ganger kom den voksne og barnet i kontakt i løpet av det første minuttet?",
+        "value",
+        "count(merged(in_contact(caregiver, child) & between(0s, 60s), 0.5s))",
+    ),
+    (
+        "Kor lenge var barnet nær den vaksne frå 10 sekund?",
+        "value",
+        "total(near(child, caregiver) & between(10s, 100%))",
+    ),
     # Words for events are answered by events: what is handed over is held, and was not picked up.
     ("When did the child first pick up the ball?", "value", "first_time(picks_up(child, ball))"),
     ("Did the child pick up the ball?", "yes_no", "exists(picks_up(child, ball))"),
@@ -255,11 +403,26 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "How often did the child give the ball to the child?",
         "Which of the toys was moved around most?",
         "What share of the time did the child hold a toy with the caregiver nearby?",  # of which time?
+        "Was nobody ever holding a toy for longer than 5 seconds?",  # or was no toy held so long?
+        "How long were they near each other without holding anything?",  # neither of them, or not both?
+        "Did the child hold the ball for longer in the first 10 seconds than the caregiver in the last 10 seconds?",
+        "Which toy did the child pick up second most often?",
+        "In what share of the videos did the child hold the ball?",  # of their number
+        "How often did the child hold the ball a second time?",
+        "Was there a time when the child held the ball and the caregiver held the book?",
+        "What share of the time while the caregiver was near did the child hold something without touching the ball?",
     ],
 )
 def test_a_word_that_changes_the_meaning_is_not_left_unread(vocabulary: Vocabulary, question: str) -> None:
     plan = plan_by_rules(question, vocabulary)
     assert plan.unanswerable, plan
+
+
+def test_two_windows_are_of_one_value_each(vocabulary: Vocabulary) -> None:
+    plan = plan_by_rules("Holdt barnet ballen lenger i de siste 10 sekundene enn i de første 5 sekundene?", vocabulary)
+    (step,) = plan.expressions
+    assert "padded(ends(between(0%, 100%)), 10s, 0s)" in step.expression
+    assert step.than == "total(holding(child, ball) & between(0s, 5s))"
 
 
 def test_the_kinds_of_what_is_compared_are_the_same(vocabulary: Vocabulary) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
@@ -18,6 +18,8 @@ SENTENCES_PER_MINUTE = 12
 """Most sentences for a minute of video; an account of many events says several of them in one sentence."""
 _TOLD = frozenset({"enters", "leaves", "picks_up", "puts_down", "hands_over"})
 _MOST_LISTED = 12
+_MOST_OF_A_NAME = 4
+"""How many tracks of one name are told one by one; more of them may well be pieces of the same few."""
 _DECIMALS = 6
 
 
@@ -109,8 +111,8 @@ class _Teller:
         seconds = self._seconds_in_view()
         ids = [self._cite("visible_duration", value, "s", tracks, span) for _, value, tracks, span in seconds]
         parts = [
-            self.words.account["seconds"].format(a=self.words.name(name), v=self.words.amount(value, "s"))
-            for name, value, _, _ in seconds[:_MOST_LISTED]
+            self.words.account["seconds"].format(a=said, v=self.words.amount(value, "s"))
+            for said, value, _, _ in seconds[:_MOST_LISTED]
         ]
         text = (
             self.words.account["in_view"].format(v=self.words.listed(parts)) if parts else self.words.account["nobody"]
@@ -120,26 +122,33 @@ class _Teller:
         return self._claim(text, len(seconds), ids)
 
     def _seconds_in_view(self) -> list[tuple[str, float, tuple[int, ...], tuple[float, float]]]:
-        """Name, seconds in view, tracks, and first and last time of it, people first."""
-        spans: dict[str, list[tuple[float, float]]] = {}
-        tracks: dict[str, list[int]] = {}
+        """Who or what, seconds in view, tracks, and first and last time of it, people first."""
+        spans: dict[int, list[tuple[float, float]]] = {}
         for track_id, sightings in self.store.sightings(self.video_id).items():
-            name = _name(self.tracks.get(track_id))
             cut = [(max(b, self.begin_s), min(e, self.end_s)) for b, e in sightings]
             inside = [(b, e) for b, e in cut if e > b]
-            if name and inside:
-                spans.setdefault(name, []).extend(inside)
-                tracks.setdefault(name, []).append(track_id)
-        order = sorted(spans, key=lambda name: (name not in PERSON_CATEGORIES, name != "child", name))
-        return [
-            (
-                name,
-                _covered_s(spans[name]),
-                tuple(sorted(tracks[name])),
-                (min(spans[name])[0], max(e for _, e in spans[name])),
-            )
-            for name in order
-        ]
+            if _name(self.tracks.get(track_id)) and inside:
+                spans[track_id] = inside
+        found = []
+        for said, tracks in self._told_apart(spans).items():
+            seen = [span for track_id in tracks for span in spans[track_id]]
+            found.append((said, _covered_s(seen), tuple(tracks), (min(seen)[0], max(e for _, e in seen))))
+        return found
+
+    def _told_apart(self, seen: Iterable[int]) -> dict[str, list[int]]:
+        """How each track is called → itself; many tracks of one name are told together, by their number."""
+        named: dict[str, list[int]] = {}
+        for track_id in sorted(seen):
+            named.setdefault(str(_name(self.tracks[track_id])), []).append(track_id)
+        found: dict[str, list[int]] = {}
+        for name in sorted(named, key=lambda name: (name not in PERSON_CATEGORIES, name != "child", name)):
+            tracks = named[name]
+            if len(tracks) > _MOST_OF_A_NAME:
+                said = self.words.account["tracks"].format(name=self.words.bare.get(name, name), n=len(tracks))
+                found[said] = tracks
+            else:
+                found |= {self._label(track_id): [track_id] for track_id in tracks}
+        return found
 
     def _nothing_happened(self) -> Claim:
         identifier = self._cite("event_count", 0, "count", (), (self.begin_s, self.end_s))
@@ -164,13 +173,12 @@ class _Teller:
         return self.words.clauses[event.kind][0].format(**{"a": "", "b": "", "c": "", **letters})
 
     def _label(self, track_id: int) -> str:
-        """A track in a sentence: "the child", and "child 2" where there are several."""
+        """A track in a sentence: "the child", and "child 2" by its id where the video has several."""
         name = _name(self.tracks.get(track_id))
         if name is None:
             return self.words.name("anything")
-        alike = sorted(other for other, track in self.tracks.items() if _name(track) == name)
-        said = self.words.name(name)
-        return said if len(alike) < 2 else f"{said.removeprefix('the ')} {alike.index(track_id) + 1}"
+        alike = sum(_name(track) == name for track in self.tracks.values())
+        return self.words.name(name) if alike < 2 else f"{self.words.bare.get(name, name)} {track_id}"
 
     def _claim(self, text: str, value: int, evidence: Sequence[str]) -> Claim:
         sentence = text[0].upper() + text[1:] + "."

@@ -60,6 +60,10 @@ _HALF = re.compile(
     r"(?: of the video| av videoen)?"
 )
 _ORDINAL = re.compile(r"\b(?:first|second|third|fourth|other|older|younger|første|fyrste|andre|tredje|eldste|yngste)\b")
+_PLACE = re.compile(
+    r"(?:in|i) (?:the |den |det )?(?P<place>first|second|third|last|første|fyrste|andre|tredje|siste)(?: one)?"
+)
+"""A video by its place alone: "and in the second?"."""
 _FILLER = re.compile(
     r"\b(?:the|a|an|for|with|of|by|to|at|did|does|do|was|is|it|that|then|only|too|alone|about|den|det|de|dei|med|av|til|en|ei"
     r"|et|ein|eit|da|så|bare|berre|også|òg)\b"
@@ -110,6 +114,9 @@ def read_follow_up(question: str, vocabulary: Vocabulary) -> FollowUp | None:
     if _EVIDENCE.fullmatch(text):
         return FollowUp(asks_evidence=True, language=language)
     opened = _OPENING.sub("", text).strip(" ,")
+    place = _PLACE.fullmatch(opened)
+    if place is not None:
+        opened = f"i den {place['place']} videoen" if opened.startswith("i ") else f"in the {place['place']} video"
     rest, video_id = extract_video(opened, vocabulary.video_ids)
     lost = unknown_video(opened, vocabulary.video_ids) if video_id is None else None
     rest, window = extract_window(rest)

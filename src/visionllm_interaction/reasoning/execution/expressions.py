@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax_tree import Grouped
 
 if TYPE_CHECKING:
+    from visionllm_interaction.core.tracks_relations_events import Track
     from visionllm_interaction.measures.config import MeasuresConfig
     from visionllm_interaction.measures.language.result import QueryResult, QueryRow
     from visionllm_interaction.store.reader import Store
@@ -61,6 +62,13 @@ class ExpressionRunner(Struct):
         if video_id not in self._names:
             self._names[video_id] = frozenset(self.store.names(video_id))
         return self._names[video_id]
+
+    def tracks_by_name(self, video_id: str) -> Mapping[str, Sequence[Track]]:
+        """The tracks of a video by their names, the role before the category."""
+        found: dict[str, list[Track]] = {}
+        for track in self.store.tracks(video_id):
+            found.setdefault(track.role or track.category, []).append(track)
+        return found
 
     def cite(self, row: QueryRow, measure: str, unit: str) -> tuple[str, ...]:
         """Number the evidence of a row; a row without any is cited as a value of its whole video."""

@@ -144,6 +144,9 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     number: int | None = None
     is_joined = False
     for tag in tags:
+        if number is not None and (tag.kind == "number" or _names_nobody(tag)):
+            # "Did she hold it 2 times?": nothing is said about a number but to how many people or things it belongs.
+            raise NotUnderstood(str(number))
         if tag.kind == "preposition":
             mark = tag.value
         elif tag.kind == "conjunction":
@@ -163,6 +166,8 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
             mark = None if mark == "of" else mark
         elif tag.kind in ("unknown", "head", "subordinator", "half", "point", "unit"):
             raise NotUnderstood(tag.text)
+    if number is not None:
+        raise NotUnderstood(str(number))
     if sum(is_person(p.value) and p.value not in _GROUPS for p in found) > 1:
         found = [p for p in found if p.value != "both"]
     pairs = [place for place, p in enumerate(found) if p.value == "both"]
@@ -170,6 +175,10 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     if mark not in (None, "between") and around.focus:
         found = [replace(p, mark=mark) if p.value == FOCUS else p for p in found]
     return found
+
+
+def _names_nobody(tag: Tag) -> bool:
+    return tag.is_("noun", "time", "bouts", "sum")
 
 
 def _value(tag: Tag) -> str | None:
@@ -190,7 +199,7 @@ def _value(tag: Tag) -> str | None:
         return ANY_OBJECT
     if tag.value == "person":
         return ANY_PERSON
-    if tag.value in ("time", "bouts", "sum"):
+    if _names_nobody(tag):
         return None
     raise NotUnderstood(tag.text)
 
@@ -288,9 +297,13 @@ def _of_two(relation: RelationWord, named: Sequence[Participant], around: Surrou
     values = [p.value for p in named if p.value != "nothing"]
     if "nothing" in (p.value for p in named):
         values.append(ANY_OBJECT)
+    # Somebody else is another track than the first, whatever either is called.
+    values = [ANY_PERSON if value == "else" else value for value in values]
     together = [value for value in values if value != "other"]
     if together == ["both"]:
-        return _holds(relation, _pair(around))
+        return _holds(relation, _pair_of_people(around))
+    if together == [ANY_PERSON] and "other" in values:
+        together = [ANY_PERSON, ANY_PERSON]
     if len(together) == 1:
         # "Which toys were touched?": by anybody.
         together.append(_partner(together[0], around))
@@ -302,6 +315,11 @@ def _of_two(relation: RelationWord, named: Sequence[Participant], around: Surrou
     if is_person(second) and not is_person(first):
         first, second = second, first
     return _for_people(relation, [first], (second,), around)
+
+
+def _pair_of_people(around: Surroundings) -> tuple[str, str]:
+    """The two of a video; where nobody has a role, any two people."""
+    return (ANY_PERSON, ANY_PERSON) if around.people == (ANY_PERSON,) else _pair(around)
 
 
 def _partner(value: str, around: Surroundings) -> str:
@@ -389,7 +407,7 @@ def _for_each(relation: RelationWord, who: str, rest: tuple[str, ...], around: S
 
 
 def _holds(relation: RelationWord, names: tuple[str, ...]) -> Holds:
-    if len(set(names)) < len(names) and relation.relation in (*SYMMETRIC, VISIBLE):
+    if len(set(names)) < len(names) and set(names) != {ANY_PERSON} and relation.relation in (*SYMMETRIC, VISIBLE):
         raise NotUnderstood(" ".join(names))
     return Holds(relation.relation, names, relation.edge, is_again=relation.is_again)
 
@@ -402,13 +420,21 @@ def _pair(around: Surroundings) -> tuple[str, str]:
 
 def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     """The stream of a number of people or objects at once: "two things", "at least two people"."""
-    number = next((p.number for p in participants if p.number is not None), None)
-    if number is None:
+    counted = next((p for p in participants if p.number is not None), None)
+    if counted is None or counted.number is None:
         return stream
+    number = counted.number
     if number == 1:
         return stream
     countable = isinstance(stream, Holds) and not stream.edge and {ANY_OBJECT, ANY_PERSON} & set(stream.names)
     if not countable or not isinstance(stream, Holds) or stream.is_moment:
+        raise NotUnderstood(str(number))
+    by_one = stream.relation == HOLDING or ANY_PERSON not in stream.names
+    of_objects = counted.value == ANY_OBJECT and by_one
+    if number == 2 and stream.names == (ANY_PERSON, ANY_PERSON):
+        return stream
+    if len(stream.names) > 1 and not of_objects:
+        # Bouts of pairs are counted: "two people near the ball" may be one who is near two balls.
         raise NotUnderstood(str(number))
     # "Did anyone hold two toys at once?" asks it of each person; "were two toys held at once?" of all together.
     said = any(p.value == ANY_PERSON for p in participants)

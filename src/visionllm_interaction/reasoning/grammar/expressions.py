@@ -108,6 +108,8 @@ def _core(asked: Asked) -> str:
         return _span(asked)
     if asked.ask == "most_at_once":
         return f"most_at_once({stream_text(asked.stream)}, {LEAST_AT_ONCE})"
+    if asked.ask == "kinds":
+        return f"how_many(exists({limited(asked.stream, asked.scope)}) by {OBJECT_VARIABLE})"
     if asked.ask in ("portion", "ratio"):
         return _quotient(asked)
     if asked.more_often_than is not None:
@@ -123,6 +125,7 @@ def _core(asked: Asked) -> str:
         return _time(asked, text)
     if asked.ask == "share":
         base = f", of={stream_text(asked.other)}" if asked.other else _window_base(asked.scope)
+        base = "" if asked.of_whole else base
         return f"share({text}{base})"
     if asked.ask == "rate":
         return f"rate({text}{_window_base(asked.scope)})"
@@ -188,6 +191,10 @@ def _stream(asked: Asked) -> str:
         stream = _with_variable(stream)
     text = stream_text(stream)
     of_bouts = asked.ask in (*_OF_BOUTS, "time") and not stream.is_moment
+    if asked.scope.overlapped is not None:
+        if not of_bouts or asked.scope.around is not None or (isinstance(stream, Holds) and stream.occurrence):
+            raise NotUnderstood("during how many of")
+        return f"overlapping({limited_text(bouts_text(text), asked.scope)}, {stream_text(asked.scope.overlapped)})"
     if of_bouts and not (isinstance(stream, Holds) and stream.occurrence):
         if asked.scope.around is not None:
             return limited_text(f"starts({bouts_text(text)})", asked.scope)

@@ -110,6 +110,8 @@ class Scope:
         side: whether only after it, only before it, or on both sides.
         not_since: only as long as this has not happened yet: "left without having given anything".
         is_at_once: whether it is said that what is asked for comes right after, or right before.
+        overlapped: only whole bouts that have time in common with this.
+        versus: limits of the value that it is compared with: "in the last 10 s than in the first 10 s".
     """
 
     video_id: str | None = None
@@ -125,6 +127,8 @@ class Scope:
     side: Literal["after", "before", "both"] = "both"
     is_at_once: bool = False
     not_since: Stream | None = None
+    overlapped: Stream | None = None
+    versus: Scope | None = None
 
 
 Ask = Literal[
@@ -153,6 +157,7 @@ Ask = Literal[
     "ratio",
     "span",
     "most_at_once",
+    "kinds",
 ]
 Pick = Literal["most", "least", "median", "sd", "any", "none", "each", "first", "last", "number"]
 
@@ -188,6 +193,7 @@ class Asked:
         more_often_than: only what is so more than so many times is asked for.
         is_counted: how many names there are is a value by itself, so that each video has one.
         mean_over: the value is averaged over videos, or over children.
+        of_whole: a share is of the whole video, whatever limits what is measured.
         also: more questions in the same sentence ("and for how long?").
     """
 
@@ -217,6 +223,7 @@ class Asked:
     more_often_than: int | None = None
     mean_over: Literal["video", "child"] | None = None
     is_counted: bool = False
+    of_whole: bool = False
     also: tuple[Asked, ...] = field(default=())
 
 
@@ -295,5 +302,5 @@ def _negated(text: str, negated: bool) -> str:
 def streams_of(asked: Asked) -> Sequence[Stream]:
     """Every stream that a question is about."""
     scope = asked.scope
-    limits = (*scope.during, scope.after, scope.before, scope.around, scope.not_since)
+    limits = (*scope.during, scope.after, scope.before, scope.around, scope.not_since, scope.overlapped)
     return [stream for stream in (asked.stream, asked.other, *limits) if stream is not None]

@@ -75,6 +75,10 @@ class Marks:
                 return 1 if tag.value == "first" else -1
         return None
 
+    def take_ordinal(self) -> int | None:
+        """The number of "second", "third" …; None if no word says so."""
+        return self.take_occurrence() if any(tag.kind == "ordinal" for tag in self._left) else None
+
     def take_length(self) -> Length | None:
         """Which length of bouts is asked for; None if no word asks for one."""
         unbroken = self.take("unbroken")

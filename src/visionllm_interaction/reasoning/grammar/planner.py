@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
@@ -16,7 +18,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     streams_of,
 )
 from visionllm_interaction.reasoning.grammar.question_reader import read_question
-from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
+from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged, tag_question
 from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
@@ -53,8 +55,14 @@ _NOUNS_TOO = frozenset(
     {"turns", "turn", "watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"}
 )
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
+_SHARE_OF_VIDEOS = re.compile(
+    r"^(?:in (?:what|which) (?:share|proportion|fraction|percentage)|i (?:hvor|kor) stor (?:andel|del)) "
+    r"(?P<of>(?:of|av) (?:the )?(?:videos|recordings|clips|sessions|films|video\w+ne|opptak\w+|klippene|klippa))\b"
+)
+"""A share of the number of videos, and not of their time."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
+_WHO_IS = re.compile(r"^(?:who|what|which \w+|how many \w+) (?:is|are|was|were)(?: there| all)?$")
 _LASTED_BETWEEN = re.compile(
     r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
 )
@@ -63,6 +71,15 @@ _LAST_SECONDS = re.compile(
     r"(?:last|final|closing|siste) "
     rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
     r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
+)
+_WINDOW = (
+    r"(?:(?:in|during|over|within|i løpet av|i|under) )?(?:the |de |dei |det )?(?:very )?"
+    r"(?P<{n}side>first|opening|last|final|closing|første|fyrste|siste) "
+    r"(?P<{n}n>\d+(?:[.,]\d+)?) (?P<{n}unit>{unit})"
+)
+_TWO_WINDOWS = re.compile(
+    rf"(?:^|(?<=\s)){_WINDOW.replace('{n}', 'a').replace('{unit}', UNIT)} (?P<than>than|enn) "
+    rf"{_WINDOW.replace('{n}', 'b').replace('{unit}', UNIT)}(?=\s|$)"
 )
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
@@ -106,15 +123,23 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         rest = text
     else:
         rest, video_id = extract_video(text, vocabulary.video_ids)
+        if video_id and _WHO_IS.search(rest):
+            rest += " in view"  # "Who is in the second video?"
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     tagged, scope, at = tag_text(rest, video_id, vocabulary)
     if missing is None and scope.begin_s is not None and scope.end_s is not None and scope.begin_s >= scope.end_s:
         missing = f"the time window ends at {scope.end_s:g} s, before it begins at {scope.begin_s:g} s"
     if missing:
         return Understood(None, tagged, refusal=missing)
+    if word := _SHARE_OF_VIDEOS.search(text):
+        return Understood(None, tagged, problem=word["of"])
     if tagged.unknown:
         return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
-    if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(rest)):
+    single = _one_of_several(tagged.tags)
+    if single:
+        return Understood(None, tagged, refusal=single)
+    plain = plain_form(spell_numbers(rest))
+    if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(plain)):
         # Where it opens no question, it is no yes or no either.
         return Understood(None, tagged, problem=word[0], refusal=_not_coded(tagged, vocabulary))
     try:
@@ -124,6 +149,39 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
     except NotUnderstood as error:
         return Understood(None, tagged, problem=str(error) or "?", refusal=_not_coded(tagged, vocabulary))
     return Understood(plan, tagged, refusal=refusal)
+
+
+def _one_of_several(tags: Sequence[Tag]) -> str | None:
+    """Why one of several of a name ("the second child", "person 2") is not asked for; None if none is meant."""
+    asks_names = bool(tags) and tags[0].is_("head", "who", "what", "which")
+    for place, (tag, following) in enumerate(pairwise(tags)):
+        if tag.kind == "ordinal" and _is_name(following) and " " not in tag.text and not asks_names:
+            return several_of_a_name(following.text, f"{tag.text} {following.text}")
+        behind = tags[place + 2] if place + 2 < len(tags) else None
+        measured = behind is not None and (behind.kind in ("unit", "name") or behind.is_("noun"))
+        if _is_name(tag) and following.kind == "number" and not measured:
+            return several_of_a_name(tag.text, f"{tag.text} {following.text}")
+    return None
+
+
+def _is_name(tag: Tag) -> bool:
+    return tag.kind == "name" or tag.is_("noun", "person")
+
+
+def several_of_a_name(name: str, spoken: str) -> str:
+    """The refusal of a question about one of several people or things of one name.
+
+    Args:
+        name: what all are called.
+        spoken: how the one was named.
+
+    Returns:
+        What is not known, and what to do.
+    """
+    return (
+        f"the store knows every {name} by one name, and not which one is “{spoken}”; give people names of their own "
+        "(visionllm roles review, or analysis.roles), or look at single tracks in the table of tracks"
+    )
 
 
 def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
@@ -151,6 +209,11 @@ def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[T
     if _LASTED_BETWEEN.search(text):
         # "Bouts that lasted between 2 and 4 seconds" names lengths, and no part of the video.
         return tag_question(text, vocabulary), Scope(video_id=video_id), None
+    both = _TWO_WINDOWS.search(text)
+    if both:
+        rest = f"{text[: both.start()]}{both['than']}{text[both.end() :]}"
+        versus = _window_scope(both, "b", Scope(video_id=video_id))
+        return tag_question(rest, vocabulary), _window_scope(both, "a", Scope(video_id=video_id, versus=versus)), at
     last = _LAST_SECONDS.search(text)
     if last:
         text = " ".join((text[: last.start()] + text[last.end() :]).split())
@@ -159,6 +222,13 @@ def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[T
     last_s = time_in_seconds(last["n"], last["unit"]) if last else None
     scope = Scope(video_id=video_id, begin_s=window.begin_s, end_s=window.end_s, last_s=last_s)
     return tag_question(rest, vocabulary), scope, at
+
+
+def _window_scope(match: re.Match[str], name: str, scope: Scope) -> Scope:
+    seconds = time_in_seconds(match[f"{name}n"], match[f"{name}unit"])
+    if match[f"{name}side"] in ("last", "final", "closing", "siste"):
+        return replace(scope, last_s=seconds)
+    return replace(scope, end_s=seconds)
 
 
 def _uncoded(asked: Asked, vocabulary: Vocabulary) -> str | None:

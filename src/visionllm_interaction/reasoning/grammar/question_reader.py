@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Literal
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
-from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
-from visionllm_interaction.reasoning.grammar.latencies import (
-    read_distance,
-    read_elapsed,
-    read_lag,
-    read_latency,
-    read_pauses,
-)
+from visionllm_interaction.reasoning.grammar.clauses import SAME, NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
-    ANY_PERSON,
     OBJECT_VARIABLE,
-    PERSON_VARIABLE,
-    VISIBLE,
     Asked,
     AtLeast,
     Holds,
     Joined,
     Scope,
-    Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects, read_mean_over, takes_mean_over
-from visionllm_interaction.reasoning.grammar.references import Parts, cut_alternatives, cut_tail, name_nobody, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
-from visionllm_interaction.reasoning.grammar.shares import read_followed, read_ratio, read_share
+from visionllm_interaction.reasoning.grammar.modifiers import read_mean_over, takes_mean_over
+from visionllm_interaction.reasoning.grammar.readers.amounts import (
+    names_a_quantity,
+    read_count,
+    read_duration,
+    read_most_at_once,
+)
+from visionllm_interaction.reasoning.grammar.readers.choices import (
+    read_many,
+    read_video,
+    read_videos,
+    read_what,
+    read_who,
+)
+from visionllm_interaction.reasoning.grammar.readers.comparisons import read_comparison, read_difference
+from visionllm_interaction.reasoning.grammar.readers.latencies import (
+    read_distance,
+    read_lag,
+)
+from visionllm_interaction.reasoning.grammar.readers.shares import read_followed, read_ratio, read_share
+from visionllm_interaction.reasoning.grammar.references import cut_alternatives, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _FOR_EACH_VIDEO = ("time", "holds", "next")
@@ -82,7 +86,7 @@ def read_question(
     asked = _reader_of(request)(request)
     if mean_over is not None:
         asked = read_mean_over(asked, mean_over)
-    if versus_video is not None and asked.than is None:
+    if (versus_video is not None or scope.versus is not None) and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.pick == "number" and asked.ask not in _FOR_EACH_VIDEO:
         asked = replace(asked, is_counted=True)
@@ -135,25 +139,12 @@ def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second
 
 def _reader_of(request: QuestionRequest) -> Callable[[QuestionRequest], Asked]:
     kind = request.head.value if request.head else "exists"
-    if request.head is None and _names_a_quantity(request.tags):
+    if request.head is None and names_a_quantity(request.tags):
         raise NotUnderstood("time")
     compares = any(tag.is_("modifier", "than") for tag in request.tags)
     compares = compares or sum(tag.kind == "half" for tag in request.tags) > 1
     of_distance = any(tag.is_("noun", "distance") for tag in request.tags) and not compares
     return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
-
-
-def _names_a_quantity(tags: Sequence[Tag]) -> bool:
-    """Whether a text without question words begins as "total holding time …": whatever it asks, it is no yes or no."""
-    before = next((i for i, tag in enumerate(tags) if tag.is_("noun", "time", "bouts", "sum")), None)
-    if before is None:
-        return bool(tags) and tags[0].kind == "unit"
-    return all(
-        _is_relation_word(tag)
-        or tag.kind in ("possessive", "half", "point")
-        or (tag.kind == "name" and following.kind == "possessive")
-        for tag, following in pairwise(tags[: before + 1])
-    )
 
 
 def _which_was_it(asked: Asked) -> Asked:
@@ -172,132 +163,6 @@ def _total_of(asked: Asked) -> Asked:
         # "Who held it first, and for how long?": for each of them.
         return Asked("total", asked.stream, asked.scope, asked.language, variable=asked.variable, pick="each")
     return Asked("total", asked.stream, asked.scope, asked.language)
-
-
-def _read_duration(request: QuestionRequest) -> Asked:
-    if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
-        # "How long was it nearer to A than to B?" asks for time, not for distances.
-        raise NotUnderstood("nearer")
-    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return replace(read_comparison(request), comparison=None)
-    spread = _each(request) or read_elapsed(request) or read_pauses(request)
-    if spread:
-        return spread
-    clause, marks, scope, _ = request.read()
-    kind = marks.take_length() or "total"
-    if clause.stream.is_moment:
-        raise NotUnderstood("how long")
-    limited = any(s is not None for s in (marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s))
-    if limited and (kind == "total" or marks.at_least_s is not None or marks.at_most_s is not None):
-        raise NotUnderstood("how long, for longer than")
-    asked = Asked(kind, clause.stream, scope, is_shared=request.is_shared)
-    asked = replace(asked, longer_s=marks.longer_s, shorter_s=marks.shorter_s) if kind != "total" else asked
-    return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-
-
-def _is_each(tag: Tag) -> bool:
-    """Whether "each of them" is said, and not "both": in numbers it is one for each."""
-    return tag.text.split()[0] in ("each", "hver", "kvar")
-
-
-def _each(request: QuestionRequest) -> Asked | None:
-    """Read "How long did the child hold each toy?": a value for each."""
-    who = next((i for i, tag in enumerate(request.tags) if tag.is_("noun", "both") and _is_each(tag)), None)
-    if who is not None:
-        tags = [*request.tags[:who], Tag("modifier", "each", ""), Tag("noun", "person", ""), *request.tags[who + 1 :]]
-        request = request.with_tags(tags)
-    place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
-    if place is None or place + 1 >= len(request.tags):
-        return None
-    noun = request.tags[place + 1]
-    if not noun.is_("noun", "object", "person"):
-        return None
-    focus: Focus = PERSON_VARIABLE if noun.value == "person" else OBJECT_VARIABLE
-    tags = [*request.tags[:place], Tag("noun", FOCUS, noun.text), *request.tags[place + 2 :]]
-    clause, marks, scope, _ = request.with_tags(tags).read(focus)
-    ask: Literal["total", "count"] = "count" if request.head and request.head.value == "count" else "total"
-    if clause.stream.is_moment and ask == "total":
-        raise NotUnderstood("how long")
-    return finish(Asked(ask, clause.stream, scope, variable=focus, pick="each"), marks, is_never=clause.is_never)
-
-
-def _read_count(request: QuestionRequest) -> Asked:
-    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return replace(read_comparison(request), comparison=None)
-    spread = _each(request)
-    if spread:
-        return spread
-    clause, marks, scope, parts = request.read()
-    followed = [part for part in parts.clauses if part.role == "followed"]
-    if followed:
-        return read_followed(request, clause, marks, scope, followed[0])
-    kind: Literal["rate", "count"] = "rate" if marks.take("per_minute") or _is_rate(request) else "count"
-    asked = Asked(
-        kind,
-        clause.stream,
-        scope,
-        longer_s=marks.longer_s,
-        shorter_s=marks.shorter_s,
-        at_least_s=marks.at_least_s,
-        at_most_s=marks.at_most_s,
-        is_shared=request.is_shared,
-    )
-    if clause.stream.is_moment and any((marks.longer_s, marks.shorter_s, marks.at_least_s, marks.at_most_s)):
-        raise NotUnderstood("how long a moment lasts")
-    return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-
-
-def _is_rate(request: QuestionRequest) -> bool:
-    return request.head is not None and request.head.value == "rate"
-
-
-def _read_many(request: QuestionRequest) -> Asked:
-    """Read "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
-    counted = request.tags[0] if request.tags else None
-    if counted is None:
-        raise NotUnderstood("how many")
-    if counted.kind == "name" and not (len(request.tags) > 1 and request.tags[1].kind == "possessive"):
-        # "How many balls appear?" asks for balls, not for how often they do.
-        raise NotUnderstood(counted.text)
-    if not counted.is_("noun", "object", "person", "something"):
-        return _read_count(request)
-    focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
-    rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
-    if any(tag.is_("conjunction", "but") for tag in rest.tags):
-        return _but_not(rest, rest.tags, focus=focus, pick="number")
-    clause, marks, scope, _ = rest.read(focus, at=True)
-    if request.at is not None:
-        if scope != request.scope or clause.stream.is_moment or clause.is_never:
-            raise NotUnderstood("at that moment")
-        return finish(Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="number"), marks)
-    if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
-        raise NotUnderstood("how many in view")
-    pick: Literal["number"] = "number"
-    often = marks.take_more_often()
-    if often is not None:
-        return _more_often(clause, scope, marks, focus=focus, pick=pick, often=often)
-    if marks.take("only"):
-        return finish(Asked("exists", _only(clause, rest), scope, variable=focus, pick=pick), marks)
-    # "How many toys did nobody hold?" counts those that were never held, not those that were not held at some time.
-    denied = clause.is_never or clause.stream.negated
-    if (
-        clause.is_never
-        and clause.stream.negated
-        and not (isinstance(clause.stream, Holds) and clause.stream.names[0] == ANY_PERSON)
-    ):
-        raise NotUnderstood("never")
-    stream = replace(clause.stream, negated=False)
-    return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
-
-
-def _read_most_at_once(request: QuestionRequest) -> Asked:
-    """Read "At most how many toys were in view?": the largest number at one time."""
-    clause, marks, scope, _ = request.read()
-    marks.take("at_once")
-    stream = clause.stream
-    if not isinstance(stream, Holds) or stream.is_moment or stream.negated or scope != Scope(video_id=scope.video_id):
-        raise NotUnderstood("at most how many")
-    return finish(Asked("most_at_once", stream, scope), marks, is_never=clause.is_never)
 
 
 def _read_when(request: QuestionRequest) -> Asked:
@@ -343,14 +208,16 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if not over_half:
             marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
-    is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
-    if marks.at_least_s is not None and is_of_one and not clause.stream.is_moment:
+    is_unbroken = bool(marks.take("unbroken"))
+    is_of_one = is_unbroken or any(tag.is_("modifier", "ever") for tag in request.tags)
+    denied = clause.stream.negated and not is_unbroken
+    if marks.at_least_s is not None and is_of_one and not denied and not clause.stream.is_moment:
         asked = Asked("exists", clause.stream, scope, at_least_s=marks.at_least_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-    if marks.longer_s is not None and is_of_one:
+    if marks.longer_s is not None and is_of_one and not denied:
         asked = Asked("exists", clause.stream, scope, longer_s=marks.longer_s, is_shared=request.is_shared)
         return finish(asked, marks.without_numbers(), is_never=clause.is_never)
-    if marks.more_than is not None:
+    if marks.more_than is not None and not denied:
         ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
         value = marks.longer_s if ask == "total" else marks.more_than
         asked = Asked(ask, clause.stream, scope, threshold=value, is_shared=request.is_shared)
@@ -379,98 +246,6 @@ def _then_or_later(asked: Asked) -> Asked:
     return Asked("holds", stream, replace(scope, begin_s=None), at=scope.begin_s, also=(asked,))
 
 
-def _read_who(request: QuestionRequest) -> Asked:
-    return _read_which(request, PERSON_VARIABLE, Tag("noun", FOCUS, "who"), request.tags)
-
-
-def _read_what(request: QuestionRequest) -> Asked:
-    tags = list(request.tags)
-    rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
-    while len(rest) > 1 and rest[0].kind == "name" and rest[1].kind == "possessive":
-        rest = rest[2:]
-    if rest and (_names_a_quantity(rest) or rest[0].kind == "aggregate" or rest[0].is_("noun", "distance")):
-        return _read_quantity(request)
-    if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
-        return _read_doing(request)
-    tags = _superlative_last(tags)
-    number = None
-    if len(tags) > 1 and tags[0].kind == "auxiliary" and tags[1].number is not None:
-        tags = tags[1:]
-    if tags and tags[0].number is not None:
-        number = int(tags[0].number or 1)
-        tags = tags[1:]
-    while tags and tags[0].is_("preposition", "of"):
-        tags = tags[1:]
-    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something", "everything") else None
-    tags = tags[1:] if noun else tags
-    focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
-    return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
-
-
-def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:
-    """Read "What was the first toy that the child picked up?" as "What toy did the child pick up first?"."""
-    place = next((i for i, tag in enumerate(tags) if tag.kind != "auxiliary"), len(tags))
-    opens = tags[place : place + 2]
-    if len(opens) == 2 and opens[0].is_("superlative", "first", "last") and opens[1].is_("noun", "object", "person"):
-        return [opens[1], *tags[place + 2 :], opens[0]]
-    return list(tags)
-
-
-def _is_relation_word(tag: Tag) -> bool:
-    return any(lemma not in ("", "do") for lemma in tag.lemmas)
-
-
-def _read_quantity(request: QuestionRequest) -> Asked:
-    """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
-    latency = read_pauses(request) or read_latency(request)
-    if latency:
-        return latency
-    return _read_duration(request)
-
-
-def _read_doing(request: QuestionRequest) -> Asked:
-    names = [tag.value for tag in request.tags if tag.kind in ("name",)]
-    others = [
-        tag
-        for tag in request.tags
-        if tag.kind not in ("name", "auxiliary") and "do" not in tag.lemmas and not tag.is_("subordinator", "after")
-    ]
-    at = request.at if request.at is not None else request.scope.begin_s
-    if len(names) != 1 or others or at is None or request.scope.end_s is not None:
-        raise NotUnderstood("what somebody did, without a moment")
-    stream = Holds(VISIBLE, (names[0],))
-    return Asked("doing", stream, replace(request.scope, begin_s=None), at=at)
-
-
-def _read_which(
-    request: QuestionRequest, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None
-) -> Asked:
-    tags = _focus_in_place(tags, noun)
-    tags, _ = resolve(tags)
-    if any(tag.is_("conjunction", "but") for tag in tags):
-        return _but_not(request, tags, focus=focus, pick="any")
-    asked = request.with_tags(tags)
-    clause, marks, scope, parts = asked.read(focus, at=True)
-    if focus not in _names_of(clause.stream) or isinstance(clause.stream, AtLeast):
-        raise NotUnderstood(noun.text)
-    return read_pick(asked, clause, marks, scope, parts, focus=focus, top=top)
-
-
-def _focus_in_place(tags: Sequence[Tag], noun: Tag) -> list[Tag]:
-    """The phrase that is asked for stands first, or after the preposition that stood before the question word."""
-    if tags and tags[0].kind == "preposition" and (len(tags) == 1 or tags[1].kind not in ("name", "noun")):
-        return [tags[0], noun, *tags[1:]]
-    return [noun, *tags]
-
-
-def _names_of(stream: Stream) -> set[str]:
-    if isinstance(stream, AtLeast):
-        return set(stream.what.names)
-    if isinstance(stream, Joined):
-        return {name for part in stream.parts for name in part.names}
-    return set(stream.names)
-
-
 def _read_describe(request: QuestionRequest) -> Asked:
     more = [tag for tag in request.tags if "visible" not in tag.lemmas]  # "in the video"
     if more or request.at is not None or request.scope.half:
@@ -478,148 +253,23 @@ def _read_describe(request: QuestionRequest) -> Asked:
     return Asked("describe", None, request.scope)
 
 
-def _read_video(request: QuestionRequest) -> Asked:
-    clause, marks, scope, _ = request.read()
-    kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
-    if clause.is_never:
-        pick = "none"
-    if pick in ("first", "last"):
-        raise NotUnderstood("which video first")
-    return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
-
-
-def _read_videos(request: QuestionRequest) -> Asked:
-    """Read "In how many videos did the child pick up the ball?"."""
-    clause, marks, scope, _ = request.read()
-    marks.take("ever")
-    if scope.video_id is not None or (clause.is_never and clause.stream.negated):
-        raise NotUnderstood("in how many videos")
-    denied = clause.is_never or clause.stream.negated
-    stream = replace(clause.stream, negated=False)
-    return finish(Asked("exists", stream, scope, variable="video", pick="number", is_denied=denied), marks)
-
-
-def read_pick(
-    request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
-) -> Asked:
-    """A question for who, what or which: which of the values are asked for."""
-    if any(part.role == "followed" for part in parts.clauses):
-        raise NotUnderstood("followed")
-    marks.take("ever")
-    if request.at is not None:
-        if scope != request.scope or clause.stream.is_moment:
-            raise NotUnderstood("at that moment")
-        asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
-        return finish(asked, marks, is_never=clause.is_never)
-    follows = _follows_at_once(clause, scope)
-    if compares_objects(request.tags) and not clause.stream.is_moment:
-        _, pick = marks.take_pick(is_moment=False)
-        asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
-        return finish(asked, marks, is_never=clause.is_never)
-    if marks.take("only"):
-        asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")
-        return finish(asked, marks, is_never=clause.is_never)
-    often = marks.take_more_often()
-    if often is not None:
-        return _more_often(clause, scope, marks, focus=focus, pick="any", often=often)
-    kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
-    if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
-        if pick != "any":
-            raise NotUnderstood("never")
-        stream = replace(clause.stream, negated=False)
-        return finish(Asked("exists", stream, scope, variable=focus, pick="none"), marks)
-    if follows and pick == "any":
-        return finish(Asked("next", clause.stream, scope, variable=focus, pick="first"), marks)
-    ask = kind if pick != "any" else "exists"
-    if pick in ("first", "last"):
-        ask = "time"
-    edge: Literal["start", "end"] = "end" if pick == "last" and not clause.stream.is_moment else "start"
-    asked = Asked(ask, clause.stream, scope, variable=focus, pick=pick, top=top or 1, edge_of_time=edge)
-    if top is not None and pick not in ("most", "least"):
-        raise NotUnderstood(str(top))
-    return finish(asked, marks)
-
-
-def _but_not(request: QuestionRequest, tags: Sequence[Tag], *, focus: Focus, pick: Literal["any", "number"]) -> Asked:
-    """Read "Which toys did the child touch but never hold?", "… hold but not the caregiver?": one and not the other."""
-    place = next(i for i, tag in enumerate(tags) if tag.is_("conjunction", "but"))
-    first, second = list(tags[:place]), [t for t in tags[place + 1 :] if not t.is_("noun", "it", FOCUS)]
-    said = [tag for tag in second if tag.kind not in ("negation", "auxiliary") and "do" not in tag.lemmas]
-    if sum(tag.kind == "negation" for tag in second) != 1 or not said or request.at is not None:
-        raise NotUnderstood("but")
-    if len(said) == 1 and said[0].kind == "name":
-        is_person = said[0].value in PERSON_CATEGORIES
-        names = [i for i, t in enumerate(first) if t.kind == "name" and (t.value in PERSON_CATEGORIES) == is_person]
-        if len(names) != 1 or first[names[0]].value == said[0].value:
-            raise NotUnderstood("but")
-        denied = [said[0] if i == names[0] else tag for i, tag in enumerate(first)]
-    else:
-        focused = [tag for tag in first if tag.is_("noun", FOCUS)]
-        people = [tag for tag in first if tag.kind == "name" and tag.value in PERSON_CATEGORIES]
-        own = [tag for tag in said if tag.kind == "name"]
-        if focus == PERSON_VARIABLE or any(tag.kind == "noun" for tag in said):
-            raise NotUnderstood("but")
-        denied = [*focused, *(own or people), *(tag for tag in said if tag.kind != "name")]
-    parts = []
-    for clause_tags in (first, denied):
-        clause, marks, scope, _ = request.with_tags(clause_tags).read(focus)
-        marks.take("ever")
-        marks.check_used()
-        stream = clause.stream
-        if clause.is_never or not isinstance(stream, Holds) or stream.negated or scope != request.scope:
-            raise NotUnderstood("but")
-        if focus not in stream.names:
-            raise NotUnderstood("but")
-        parts.append(stream)
-    both = Joined("&", (parts[0], replace(parts[1], negated=True)))
-    return Asked("exists", both, request.scope, variable=focus, pick=pick)
-
-
-def _more_often(
-    clause: Clause, scope: Scope, marks: Marks, *, focus: Focus, pick: Literal["any", "number"], often: int
-) -> Asked:
-    """Read "Which toys did the child pick up more than once?": those that it was so of more often."""
-    if clause.is_never or clause.stream.negated or not isinstance(clause.stream, Holds):
-        raise NotUnderstood("more than")
-    return finish(Asked("exists", clause.stream, scope, variable=focus, pick=pick, more_often_than=often), marks)
-
-
-def _only(clause: Clause, request: QuestionRequest) -> Joined:
-    """Read "Which toys did only the caregiver hold?": the caregiver did, and the other one did not."""
-    stream = clause.stream
-    place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "only")), None)
-    following = request.tags[place + 1] if place is not None and place + 1 < len(request.tags) else None
-    if following is None or following.kind != "name" or len(request.people) != 2 or not isinstance(stream, Holds):
-        raise NotUnderstood("only")
-    others = [name for name in request.people if name != following.value]
-    if stream.negated or following.value not in stream.names or following.value not in request.people:
-        raise NotUnderstood("only")
-    names = tuple(others[0] if name == following.value else name for name in stream.names)
-    return Joined("&", (stream, replace(stream, names=names, negated=True)))
-
-
-def _follows_at_once(clause: Clause, scope: Scope) -> bool:
-    """Whether what comes next is asked for: "What did the child pick up right after putting down the ball?"."""
-    return clause.stream.is_moment and scope.after is not None and scope.around is None
-
-
 _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
-    "duration": _read_duration,
+    "duration": read_duration,
     "share": read_share,
-    "rate": _read_count,
-    "count": _read_count,
-    "many": _read_many,
+    "rate": read_count,
+    "count": read_count,
+    "many": read_many,
     "when": _read_when,
     "onset_delay": _read_delay,
     "lag": read_lag,
     "difference": read_difference,
-    "who": _read_who,
-    "what": _read_what,
-    "video": _read_video,
-    "videos": _read_videos,
+    "who": read_who,
+    "what": read_what,
+    "video": read_video,
+    "videos": read_videos,
     "compare": read_comparison,
     "ratio": read_ratio,
     "exists": _read_exists,
     "describe": _read_describe,
-    "most_at_once": _read_most_at_once,
+    "most_at_once": read_most_at_once,
 }

@@ -117,7 +117,11 @@ class QuestionRequest:
             if not isinstance(of, Holds) or of.relation != VISIBLE or of.negated or of.edge:
                 raise NotUnderstood("without")
             return replace(scope, during=(*scope.during, Holds(VISIBLE, (part.tags[0].value,), negated=True)))
-        clause = self.read_part(_with_subject(part, main), focus)
+        of_both = _of_both(part, main)
+        clause = self.read_part(of_both or _with_subject(part, main), focus)
+        if of_both and isinstance(clause.stream, Joined):
+            # "Near each other without holding anything": neither of them, or not both at once?
+            raise NotUnderstood("without")
         read_marks(part.tags).check_used()
         is_perfect = part.tags[0].text in _PERFECT and any(any(tag.lemmas) for tag in part.tags[1:2])
         of_leaving = isinstance(of, Holds) and of.relation in ("enters", "leaves")
@@ -151,6 +155,10 @@ class QuestionRequest:
         marks.take("right")
         stream = _nth(clause.stream, marks.take_occurrence())
         marks.check_used()
+        if part.role == "meanwhile":
+            if scope.overlapped is not None or isinstance(stream, AtLeast) or scope != self.scope:
+                raise NotUnderstood("during how many of")
+            return replace(scope, overlapped=stream)
         if part.role == "during":
             if stream.is_moment and not _is_when(part):
                 raise NotUnderstood("while")
@@ -188,6 +196,25 @@ def handled(clause: Clause, scope: Scope) -> Asked:
     if scope != Scope(video_id=scope.video_id):
         raise NotUnderstood("the number of objects within a part of the video")
     return Asked("handled", stream, scope)
+
+
+def kinds(clause: Clause, scope: Scope) -> Asked:
+    """How many different objects somebody picked up, put down or handed over.
+
+    Args:
+        clause: "the child picked up different toys".
+        scope: its limits.
+
+    Returns:
+        What is asked.
+
+    Raises:
+        NotUnderstood: if the clause is about a state, or names the objects.
+    """
+    stream = clause.stream
+    if not isinstance(stream, Holds) or not stream.is_moment or stream.negated or stream.names[-1] != ANY_OBJECT:
+        raise NotUnderstood("different")
+    return Asked("kinds", replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE)), scope)
 
 
 def _only_person(parts: Parts) -> str | None:
@@ -250,6 +277,23 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     if not people:
         return part
     return replace(part, tags=(people[0], *part.tags))
+
+
+def _of_both(part: Part, main: Sequence[Tag]) -> Part | None:
+    """A clause without a subject of its own ("without touching each other") after a clause about two people."""
+    opens_with_verb = bool(part.tags) and (any(part.tags[0].lemmas) or part.tags[0].kind == "auxiliary")
+    pair = next((tag for tag in main if tag.is_("noun", "both")), None)
+    joined = next(
+        (
+            tuple(three)
+            for three in zip(main, main[1:], main[2:], strict=False)
+            if three[1].is_("conjunction", "and")
+            and all(tag.kind == "name" and tag.value in PERSON_CATEGORIES for tag in three[::2])
+        ),
+        None,
+    )
+    who = (pair,) if pair else joined
+    return replace(part, tags=(*who, *part.tags)) if opens_with_verb and who else None
 
 
 def _is_when(part: Part) -> bool:

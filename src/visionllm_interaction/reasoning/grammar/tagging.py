@@ -201,6 +201,11 @@ def _fits(
     ):
         # "Kva leika barnet med?": a verb before a name.
         return not any(phrase.kind == "word" for phrase, _ in lexicon.phrases_at(words, place))
+    if tag.is_("noise") and tag.text in ("a second", "one second"):
+        return after not in ("time", "toy", "one")  # "a second time" is no unit
+    if tag.is_("word", "elapse") and length > 1:
+        # "Tok det opp", "gikk det ned": of something, and not of time.
+        return not any(p.value in ("up", "down") for p, _ in lexicon.phrases_at(words, place + length))
     if tag.kind == "number" and tag.text in ("one", "no"):
         return bool(after)
     return True

@@ -163,6 +163,9 @@ def _by_file_name(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]
         ways = [rf"(?:{_IN})?(?:{_NOUN} )?{name}\.{_ENDING}(?![\w-])", rf"(?:{_IN})?{_NOUN} {name}(?![\w-])"]
         if re.search(r"[\d_]", stem):
             ways.append(rf"(?:{_IN})?{name}(?![\w-])")
+        elif len(words) > 1 and stem in question:
+            # "In living-room-tuesday": as it is written; with other separators the words may be a sentence's own.
+            ways.append(rf"(?:{_IN})?(?<![\w.-]){re.escape(stem)}(?![\w-])")
         match = next((found for way in ways if (found := re.search(way, question))), None)
         if match:
             yield _Mention(match.start(), match.end(), tuple(ids), match.group())

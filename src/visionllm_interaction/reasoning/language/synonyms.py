@@ -8,6 +8,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_OF_HOMES = {
+    "bicycle": "bike|sykkel|sykkelen|sykler|syklene|sykkelane|syklar",
+    "bird": "fugl|fuglen|fugler|fuglene|fuglar|fuglane",
+    "cat": "kitten|katt|katten|katter|kattene|kattar|kattane",
+    "dog": "puppy|hund|hunden|hunder|hundene|hundar|hundane|valp|valpen",
+    "backpack": "rucksack|ryggsekk|ryggsekken|ryggsekker|sekk|sekken",
+    "umbrella": "paraply|paraplyen|paraplyer",
+    "handbag": "bag|purse|veske|veska|vesken|vesker|håndveske|handveske",
+    "suitcase": "koffert|kofferten|kofferter|koffertar",
+    "sports ball": "ball|ballen|baller|ballene|ballar|ballane",
+    "kite": "leikedrake|lekedrage|papirdrage",
+    "bottle": "baby bottle|feeding bottle|flaske|flaska|flasken|flasker|flaskene|flaskane|tåteflaske",
+    "wine glass": "glass|glasset|glassene|vinglass|vinglasset",
+    "fork": "gaffel|gaffelen|gafler|gaflar|gaflene",
+    "knife": "kniv|kniven|kniver|knivene|knivar|knivane",
+    "spoon": "skjea|skjeen|skjeer|skjeene",
+    "bowl": "skål|skåla|skålen|skåler|skålene|skålar",
+    "banana": "banan|bananen|bananer|bananene|bananar",
+    "apple": "eple|eplet|epler|eplene|epla",
+    "sandwich": "brødskive|brødskiva|brødskiven|brødskiver",
+    "orange": "appelsin|appelsinen|appelsiner|appelsinar",
+    "carrot": "gulrot|gulroten|gulrota|gulrøtter|gulrøttene",
+    "hot dog": "sausage|pølse|pølsa|pølsen|pølser",
+    "donut": "doughnut|smultring|smultringen|smultringer",
+    "cake": "kake|kaka|kaken|kaker|kakene",
+    "chair": "high chair|stool|stol|stolen|stoler|stolene|stolar|stolane|barnestol|barnestolen",
+    "couch": "sofa|settee|sofaen|sofaer|sofaene|sofaane",
+    "potted plant": "plant|plante|planta|planten|planter|plantene|potteplante",
+    "bed": "crib|cot|seng|senga|sengen|senger|sengene|sprinkelseng",
+    "dining table": "table|bord|bordet|spisebord|spisebordet",
+    "toilet": "potty|toalett|toalettet",
+    "tv": "television|telly|fjernsyn|fjernsynet|tv-en",
+    "laptop": "computer|datamaskin|datamaskinen|pc|pc-en",
+    "remote": "remote control|fjernkontroll|fjernkontrollen",
+    "keyboard": "tastatur|tastaturet",
+    "cell phone": "phone|mobile phone|cellphone|smartphone|telefon|telefonen|telefoner|mobil|mobilen|mobiltelefon",
+    "microwave": "microwave oven|mikrobølgeovn|mikrobølgeovnen",
+    "oven": "stove|cooker|komfyr|komfyren|stekeovn|stekeovnen",
+    "toaster": "brødrister|brødristeren",
+    "refrigerator": "fridge|kjøleskap|kjøleskapet|kjøleskåp|kjøleskåpet",
+    "vase": "vasen|vaser",
+    "scissors": "saks|saksa|saksen",
+    "toothbrush": "tannbørste|tannbørsten|tannbørster|tannbørstar",
+    "hair drier": "hair dryer|hairdryer|hårføner|hårføneren|hårtørrer",
+}
+"""Things of COCO's categories that stand in homes → other words, with a bar between two."""
+
 BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "child": (
         *("kid", "toddler", "baby", "infant", "little one", "youngster"),
@@ -50,6 +97,7 @@ BUILT_IN: Mapping[str, tuple[str, ...]] = {
         "klossar",
         "klossane",
     ),
+    **{name: tuple(words.split("|")) for name, words in _OF_HOMES.items()},
 }
 
 NARROWER: Mapping[str, tuple[str, ...]] = {

@@ -39,7 +39,7 @@ def _spelled_numbers() -> tuple[tuple[re.Pattern[str], Mapping[str, int]], ...]:
 _UNIT_STEMS = ("second", "sekund", "minut", "hour")
 """A number in words is one of time only beside a unit; without one nothing has to be compiled."""
 _SINGLE = re.compile(
-    r"\b(first|opening|initial|første|fyrste|after|before|until|from|etter|før) (?:a |an |one |et )?"
+    r"\b(first|opening|initial|første|fyrste|after|before|until|from|etter|fra|frå|før) (?:a |an |one |et )?"
     r"(?=(?:minute|minutt(?:et)?|hour)\b)"
 )
 _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
@@ -87,16 +87,17 @@ _FORMS: tuple[_WindowForm, ...] = (
     _WindowForm(
         r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])
     ),
-    _WindowForm(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
+    _WindowForm(r"(?:from|fra|frå) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
     _WindowForm(
         r"(?:once|after|when) the first {t1} (?:were|are|was|had|have|has)(?: been)? (?:over|past|passed|gone|up)",
         lambda t: Window(t[0], None),
     ),
     _WindowForm(
-        r"(?:(?:in|during|within|over|i|under) )?(?:the |de |dei |det )?(?:first|opening|initial|første|fyrste) {t1}",
+        r"(?:(?:in|during|within|over|i løpet av|i|under) )?(?:the |de |dei |det )?"
+        r"(?:first|opening|initial|første|fyrste) {t1}",
         lambda t: Window(None, t[0]),
     ),
-    _WindowForm(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
+    _WindowForm(r"(?:after|since|from|etter|fra|frå) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
     _WindowForm(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
 )
 

@@ -69,6 +69,10 @@ _EVENT_WORDS = re.compile(
 )
 """Words for events. What is held before and after an event is another thing: what is handed over is held and not picked
 up, and what is there at the end has not left."""
+_OF_RECORDING = re.compile(
+    r"\b(?:share|per ?cent(?:age)?|proportion|fraction|part|portion|much) of (?:the )?(?:whole |entire )?"
+    r"(?:video|recording|session|clip|footage|film)s?\b"
+)
 _OF_BOUTS = frozenset({"bout_count", "longest_bout", "mean_bout"})
 _EDGES = frozenset({"first_onset", "last_offset", "first_seen", "last_seen"})
 _NORWEGIAN = re.compile(
@@ -173,7 +177,12 @@ def _takes_states_for_events(text: str, plan: Plan) -> bool:
 
 
 def _is_otherwise_meant(text: str, plan: Plan) -> bool:
-    return _takes_states_for_events(text, plan) or _mixes_objects(plan)
+    return _takes_states_for_events(text, plan) or _mixes_objects(plan) or _is_of_the_recording(text, plan)
+
+
+def _is_of_the_recording(text: str, plan: Plan) -> bool:
+    """Whether a fixed form takes a share of the time "while …", where one of the whole recording is asked for."""
+    return plan.combine == "share" and any(step.during for step in plan.steps) and bool(_OF_RECORDING.search(text))
 
 
 def _mixes_objects(plan: Plan) -> bool:

@@ -10,6 +10,7 @@ from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, NameTerm, walk
 from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, by_video, names_of, parsed
+from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep
 from visionllm_interaction.reasoning.wording.expression_words import Words, load_words
 from visionllm_interaction.reasoning.wording.value_sentences import Value
@@ -109,15 +110,17 @@ class Composer:
 
 
 def words_for(expression: Grouped, words: Words) -> Words:
-    """The words of a language; a variable whose names are taken together stands for one and the same object."""
+    """The words of a language; a variable whose names are taken together is somebody, or one and the same object."""
     if not expression.over:
         return words
     said = [node.base for node in walk(expression) if isinstance(node, NameTerm)]
-    same = {
-        binding.variable: words.names["same" if said.count(binding.variable) > 1 else "thing"]
-        for binding in expression.over
-    }
-    return replace(words, names={**words.names, **same})
+    names, none_of = dict(words.names), dict(words.none_of)
+    for variable in (binding.variable for binding in expression.over):
+        if variable == PERSON_VARIABLE:
+            names[variable], none_of[variable] = words.names["person"], words.none_of["person"]
+        else:
+            names[variable] = words.names["same" if said.count(variable) > 1 else "thing"]
+    return replace(words, names=names, none_of=none_of)
 
 
 def plain_value(value: float | int | bool | str | None) -> float | int | str | None:

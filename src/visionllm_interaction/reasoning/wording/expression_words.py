@@ -18,6 +18,7 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Operation,
     Prefix,
     Quantity,
+    is_variable,
 )
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 
@@ -26,7 +27,8 @@ DECIMALS = 2
 Form = Literal["holds", "not", "never"]
 _PLACE: Mapping[Form, int] = {"holds": 0, "not": 1, "never": 2}
 _NOT_AFTER_VERB = re.compile(r"\b(\w+) (ikke|ikkje|aldri)\b")
-_TRANSPARENT = frozenset({"merged", "during", "overlapping"})
+_LENGTHS = frozenset({"longer_than", "shorter_than"})
+_WITHIN = frozenset({"during", "overlapping"})
 
 
 class NoWords(Exception):
@@ -41,6 +43,7 @@ class Words(Struct, frozen=True):
         names: names and placeholders as they stand in a sentence.
         none_of: the same where nothing or nobody is meant.
         article: how any other name stands in a sentence.
+        bare: names before a number, "child 2"; those not listed stand as they are.
         clauses: relation → the clause that it holds, does not hold, never holds.
         limits: phrases that limit a clause.
         sentences: sentences around clauses and values.
@@ -52,6 +55,7 @@ class Words(Struct, frozen=True):
     names: Mapping[str, str]
     none_of: Mapping[str, str]
     article: str
+    bare: Mapping[str, str]
     clauses: Mapping[str, Sequence[str]]
     limits: Mapping[str, str]
     sentences: Mapping[str, str]
@@ -151,8 +155,28 @@ def stream_words(node: Node, words: Words) -> Spoken:
         limits = limits[1:]
     else:
         spoken, inner = _main_words(main, words)
-    said = inner + "".join(_limit_words(limit, words) for limit in limits if not _is_whole_video(limit))
+    lengths = "".join(_length_words(limit, main, words) for limit in limits)
+    rest = [limit for limit in limits if not (_is_whole_video(limit) or _length_words(limit, main, words))]
+    if isinstance(main, Call) and main.function in _LENGTHS:
+        lengths, inner, main = inner + lengths, "", main.arguments[0]
+    if lengths and _is_denied(main):
+        spoken, lengths = _denied_for(spoken, lengths, words), ""
+    said = inner + lengths + "".join(_limit_words(limit, words) for limit in rest)
     return Spoken(spoken.holds, spoken.negated, spoken.never, spoken.limits + said, spoken.is_moment)
+
+
+def _is_denied(node: Node) -> bool:
+    """Whether a stream is that something does not hold."""
+    while isinstance(node, Call) and node.function == "merged":
+        node = node.arguments[0]
+    return isinstance(node, Prefix) and node.operator == "!"
+
+
+def _denied_for(spoken: Spoken, length: str, words: Words) -> Spoken:
+    """What did not hold for so long: "nobody held anything for 5 s" would be said of shorter times, too."""
+    said = _NOT_AFTER_VERB.sub(r"\2 \1", spoken.holds)
+    holds, _, never = (text.format(x=said, l=length).strip() for text in words.clauses["denied_for"])
+    return Spoken(holds, spoken.negated, never, spoken.limits)
 
 
 def _is_alone(main: Node, limit: Node) -> bool:
@@ -174,17 +198,32 @@ def _is_whole_video(node: Node) -> bool:
     return isinstance(node, Call) and node.function == "between" and [_quantity(a) for a in node.arguments] in whole
 
 
+def _length_words(limit: Node, main: Node, words: Words) -> str:
+    """How long bouts are at least or at most: ``a & !shorter_than(a, 3s)``; "" for any other limit."""
+    if not (isinstance(limit, Prefix) and limit.operator == "!" and isinstance(limit.operand, Call)):
+        return ""
+    call = limit.operand
+    keys = {"shorter_than": "at_least", "longer_than": "at_most"}
+    if call.function not in keys or call.arguments[0] != main:
+        return ""
+    return words.limits[keys[call.function]].format(n=_seconds(call.arguments[1], words))
+
+
 def _main_words(node: Node, words: Words) -> tuple[Spoken, str]:
     """The clause of the first part, and limits said inside of it."""
-    if isinstance(node, Call) and node.function in ("longer_than", "shorter_than"):
+    if isinstance(node, Call) and node.function in _LENGTHS:
         spoken = stream_words(node.arguments[0], words)
         limit = words.limits["longer" if node.function == "longer_than" else "shorter"]
         return spoken, limit.format(n=_seconds(node.arguments[1], words))
-    if isinstance(node, Call) and node.function in _TRANSPARENT:
+    if isinstance(node, Call) and node.function == "merged":
         return stream_words(node.arguments[0], words), ""
+    if isinstance(node, Call) and node.function in _WITHIN:
+        other = _NOT_AFTER_VERB.sub(r"\2 \1", stream_words(node.arguments[1], words).whole)
+        return stream_words(node.arguments[0], words), words.limits[node.function].format(x=other)
     if isinstance(node, Prefix) and node.operator == "!":
         inner = stream_words(node.operand, words)
-        return Spoken(inner.negated, inner.holds, inner.holds, inner.limits), ""
+        said = _NOT_AFTER_VERB.sub(r"\2 \1", inner.negated)
+        return Spoken(inner.negated, inner.holds, words.clauses["denied"][2].format(x=said), inner.limits), ""
     if isinstance(node, Operation) and node.operator == "|":
         return _either_words(node, words), ""
     if isinstance(node, Call) and node.function in ("first", "last", "nth"):
@@ -273,17 +312,22 @@ def _clause(key: str, names: Sequence[str], words: Words, *, n: str = "", is_mom
             full[1 if names[1] in PERSON_CATEGORIES else 2] = names[1]
     forms: list[str] = []
     for form in ("holds", "not", "never"):
-        nobody = form != "holds" and full[0] == "person"
+        nobody = form != "holds" and (full[0] == "person" or (is_variable(full[0]) and full[0] in words.none_of))
         # "Nobody held anything" says it with the plain clause.
         text = words.clauses[key][0 if nobody else _PLACE[form]]
         said = {
-            letter: words.name(
-                "other" if name == "person" and letter != "a" and form != "holds" else name, none=form != "holds"
-            )
-            for letter, name in zip("abc", full, strict=False)
+            letter: words.name(_in_its_place(name, place, full, denied=form != "holds"), none=form != "holds")
+            for place, (letter, name) in enumerate(zip("abc", full, strict=False))
         }
         forms.append(text.format(n=n, **said))
     return Spoken(forms[0], forms[1], forms[2], is_moment=is_moment)
+
+
+def _in_its_place(name: str, place: int, names: Sequence[str], *, denied: bool) -> str:
+    """Somebody in the second place is anybody where it is denied, and else somebody else than the first."""
+    if name != "person" or place == 0:
+        return name
+    return "other" if denied else "else" if names[0] == "person" else name
 
 
 def _names(call: Call) -> tuple[str, ...]:
@@ -338,6 +382,8 @@ def _padded_words(node: Call, words: Words) -> str:
         if len(paddings) == 1
         else [_seconds(p, words) for p in paddings]
     )
+    if inner.to_text() == "ends(between(0%, 100%))" and after == "0":
+        return words.limits["last_seconds"].format(n=before)
     spoken = stream_words(inner, words).whole
     if before == "0":
         return words.limits["within_after"].format(n=after, x=spoken)

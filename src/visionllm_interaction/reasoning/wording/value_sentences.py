@@ -149,7 +149,9 @@ def _amount(node: Call, value: Value, words: Words) -> str:
     base = dict(node.keywords).get("of")
     if node.function == "share" and base is not None:
         return words.say("share_of", x=spoken.holds, y=stream_words(base, words).whole, v=shown, l=spoken.limits)
-    return words.say(node.function, x=spoken.holds, v=shown, l=spoken.limits)
+    # "For 10 % of the time while …" might be of that time only.
+    key = "share_all" if node.function == "share" and spoken.limits else node.function
+    return words.say(key, x=spoken.holds, v=shown, l=spoken.limits)
 
 
 def _time(node: Call, value: Value, words: Words) -> str:
@@ -276,5 +278,35 @@ def listed_clause(node: Node, words: Words) -> tuple[str, str]:
     stream = node.arguments[0]
     if isinstance(stream, Call) and stream.function == "nth":
         stream = stream.arguments[0]
+    if node.function == "how_many" and isinstance(stream, Grouped):
+        return _kinds(stream, words)
     spoken = stream_words(stream, words)
     return spoken.holds, spoken.limits
+
+
+def nth_clause(node: Node, words: Words) -> tuple[str, str] | None:
+    """The clause and the number of "which toy did the child pick up second": what comes first from that one on."""
+    stream = node.arguments[0] if isinstance(node, Call) and node.function == "first_time" else None
+    if not (isinstance(stream, Operation) and stream.operator == "&" and isinstance(stream.left, Call)):
+        return None
+    since = stream.right
+    nth = since.arguments[0] if isinstance(since, Call) and since.function == "since" else None
+    if not (isinstance(nth, Call) and nth.function == "nth" and isinstance(nth.arguments[0], Call)):
+        return None
+    of, number = nth.arguments
+    assert isinstance(of, Call)
+    if of.function != stream.left.function or not isinstance(number, Quantity):
+        return None
+    pairs = zip(stream.left.arguments, of.arguments, strict=True)
+    if any(a != b and not a.to_text().startswith("$") for a, b in pairs):
+        return None
+    return stream_words(stream.left, words).holds, words.number(number.value)
+
+
+def _kinds(counted: Grouped, words: Words) -> tuple[str, str]:
+    """The number of different objects of which something is so, where it is compared between people."""
+    inner = core(counted)
+    if not isinstance(inner, Call) or inner.function != "exists":
+        raise NoWords(counted.to_text())
+    spoken = stream_words(inner.arguments[0], words)
+    return words.clauses["kinds"][0].format(x=spoken.holds), spoken.limits

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.measures.language.result import QueryRow
-from visionllm_interaction.measures.language.syntax_tree import Call
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Prefix, walk
 from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video
+from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
-from visionllm_interaction.reasoning.wording.value_sentences import core, listed_clause, moment_phrase, value_words
+from visionllm_interaction.reasoning.wording.value_sentences import (
+    core,
+    listed_clause,
+    moment_phrase,
+    nth_clause,
+    value_words,
+)
+from visionllm_interaction.store.reader import ANY_PERSON
 
 SENTENCE_OF: Mapping[Reading, str] = {
     "most": "most",
@@ -27,6 +37,11 @@ SENTENCE_OF: Mapping[Reading, str] = {
 """How the chosen names are read → the sentence that says them."""
 
 
+_BLANK = "…"
+_AT_ONCE_S = 1.0
+"""Tracks of one thing, found anew before it was given up, overlap for less."""
+
+
 class NameComposer(Composer):
     """Composes claims about the names that a variable of an expression stands for."""
 
@@ -40,8 +55,55 @@ class NameComposer(Composer):
                 rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id]
                 yield self._chosen(rows, place=self.in_video(video_id), operation="value", video_id=video_id)
             return
+        if self.step.reading == "number" and self._counts_people_by_tracks():
+            if isinstance(core(self.expression), Prefix):
+                # What never happened is proven by no track.
+                self.missing.append(self.words.say("several_tracks"))
+                return
+            yield from self._numbers_of_tracks()
+            return
         place = self.together() if len(self.videos) > 1 else ""
         yield self._chosen(self.runner.rows(self.expression), place=place, operation="which", video_id=None)
+
+    def _counts_people_by_tracks(self) -> bool:
+        """Whether several people of a video have no name but "person": five who left, or one who left five times."""
+        counted = {_name_of(row) for row in self.runner.rows(self.expression)}
+        return ANY_PERSON in counted and any(
+            len(self.runner.tracks_by_name(video_id).get(ANY_PERSON, ())) > 1 for video_id in self.videos
+        )
+
+    def _numbers_of_tracks(self) -> Iterator[Claim]:
+        clause, limits = self._listed_clause()
+        for video_id in self.videos:
+            rows = self.runner.rows(by_video(self.expression))
+            cited = [row for row in rows if row.video_id == video_id and row.value and not self.note_missing(row)]
+            numbers = {_name_of(row): len(self._proving(row, video_id)) for row in cited}
+            nothing = QueryRow(None, None, video_id, None, None, {}, None, None, None, 0.0, ())
+            evidence = [
+                i for row in cited or [nothing] for i in self.runner.cite(row, self.step.expression, self.unit())
+            ]
+            total = sum(numbers.values())
+            said = self.words.listed([f"{self.words.bare.get(name, name)} {n}" for name, n in numbers.items()])
+            value = self.words.say("of_tracks", n=str(total), v=said) if total else "0"
+            text = self._asked(self.words.say("number", x=clause, v=value, l=limits))
+            yield self.sentence(self.in_video(video_id) + text, total, "count", evidence, "value")
+
+    def _proving(self, row: QueryRow, video_id: str) -> list[Track]:
+        """The tracks of a row's name that are evidence for it in a video."""
+        cited = {track_id for item in row.evidence if item.video_id == video_id for track_id in item.track_ids}
+        return [t for t in self.runner.tracks_by_name(video_id).get(_name_of(row), ()) if t.track_id in cited]
+
+    def _may_be_more(self, rows: Sequence[QueryRow]) -> bool:
+        """Whether two of one name prove it that are there at once, so that a name stands for more than one."""
+        return any(_are_at_once(self._proving(row, video_id)) for row in rows for video_id in self.videos)
+
+    def _asked(self, text: str) -> str:
+        """``text`` with *who* where it begins with what is asked for: "who left: the child"."""
+        if not text.startswith(_BLANK):
+            return text
+        is_person = any(name.base == PERSON_VARIABLE for name in walk(self.expression) if isinstance(name, NameTerm))
+        key = "how_many" if self.step.reading == "number" else "who" if is_person else "what"
+        return self.words.say(key) + text.removeprefix(_BLANK)
 
     def _among_videos(self) -> Iterator[Claim]:
         rows = [row for row in self.runner.rows(self.expression) if not self.note_missing(row)]
@@ -69,6 +131,8 @@ class NameComposer(Composer):
         if self.step.reading == "number":
             value: float | str | None = len(names)
             said = f"{len(names)}" + (f" ({self.words.listed([label(n) for n in names])})" if names else "")
+            if self._may_be_more([row for _, row in chosen]):
+                said = self.words.say("at_least", v=said)
         else:
             value = ", ".join(names) or "none"
             said = self._listed(chosen, label)
@@ -81,7 +145,12 @@ class NameComposer(Composer):
             key = "never_none" if self.step.reading == "none" else "list_none"
         if self.expression.by_video and not self.expression.by:
             key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
-        text = self.words.say(key, x=clause, v=said, l=limits)
+        nth = self._nth() if self.step.reading == "next" else None
+        if nth is not None:
+            text = self.words.say("nth_of" if names else "nth_none", x=nth[0], n=nth[1], v=said)
+        else:
+            text = self.words.say(key, x=clause, v=said, l=limits)
+        text = self._asked(text)
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
         unit = "count" if self.step.reading == "number" else "names"
@@ -96,10 +165,22 @@ class NameComposer(Composer):
     def _listed(self, chosen: Sequence[tuple[str, QueryRow]], label: Callable[[str], str]) -> str:
         parts = []
         for name, row in chosen:
-            shown = "" if row.value is None or isinstance(row.value, bool) else value_words(self.value(row), self.words)
+            shown = "" if row.value is None or isinstance(row.value, bool) else self._shown(row)
             plain = self.step.reading in ("list", "none")
             parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
         return self.words.listed(parts)
+
+    def _nth(self) -> tuple[str, str] | None:
+        try:
+            return nth_clause(core(self.expression), self.words)
+        except NoWords:
+            return None
+
+    def _shown(self, row: QueryRow) -> str:
+        node = core(self.expression)
+        if isinstance(node, Call) and node.function == "how_many" and isinstance(row.value, (int, float)):
+            return self.words.number(row.value)
+        return value_words(self.value(row), self.words)
 
     def _listed_clause(self) -> tuple[str, str]:
         node = core(self.expression)
@@ -110,6 +191,13 @@ class NameComposer(Composer):
             return listed_clause(node, self.words)
         except NoWords:
             return f"`{node.to_text()}`", ""
+
+
+def _are_at_once(tracks: Sequence[Track]) -> bool:
+    """Whether two of the tracks are there at the same time."""
+    ordered = sorted(tracks, key=lambda track: track.begin_s)
+    ends = accumulate((track.end_s for track in ordered), max)
+    return any(end - following.begin_s > _AT_ONCE_S for end, following in zip(ends, ordered[1:], strict=False))
 
 
 def _name_of(row: QueryRow) -> str:

@@ -26,6 +26,26 @@ _TIMES = frozenset({"time", "tid", "tida", "tiden"})
 _OF_TIME = frozenset({*_TIMES, "video", "videos", "recording", "recordings", "videoen", "opptaket"})
 _AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are", "var", "er", "hadde", "har")
 
+_WHOLE = frozenset(
+    {
+        *(
+            "recording",
+            "recordings",
+            "video",
+            "videos",
+            "session",
+            "sessions",
+            "clip",
+            "clips",
+            "footage",
+            "film",
+            "films",
+        )
+    }
+    | {*("opptaket", "opptakene", "opptaka", "videoen", "videoene", "videoane", "klippet", "filmen", "økta")}
+)
+"""Words for the whole of what was recorded."""
+
 
 def read_share(request: QuestionRequest) -> Asked:
     """Read "What share of the time was the child near the caregiver?", also "… of the time that the ball was in view".
@@ -175,9 +195,22 @@ def _share(request: QuestionRequest) -> Asked:
     if clause.stream.is_moment:
         raise NotUnderstood("share")
     other: Stream | None = None
-    if len(scope.during) == 1:
+    # "Near each other without touching" is one state, of which the share is asked.
+    roles = {part.role for part in parts.clauses}
+    of_whole = _is_of_whole(request) or roles == {"without"}
+    if of_whole and scope.during and replace(scope, during=(), video_id=None) != Scope():
+        raise NotUnderstood("share of which part")
+    if not of_whole and "without" in roles:
+        raise NotUnderstood("without")
+    if len(scope.during) == 1 and not of_whole:
         other, scope = scope.during[0], replace(scope, during=())
-    return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
+    asked = Asked("share", clause.stream, scope, other=other, of_whole=of_whole and bool(scope.during))
+    return finish(asked, marks, is_never=clause.is_never)
+
+
+def _is_of_whole(request: QuestionRequest) -> bool:
+    """Whether the share is said to be one of the recording; one "of the time … while …" is of that time."""
+    return request.head is not None and bool(_WHOLE & set(request.head.text.split()))
 
 
 def _share_of_clause(request: QuestionRequest) -> Asked | None:

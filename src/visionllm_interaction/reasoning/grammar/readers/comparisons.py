@@ -8,10 +8,10 @@ from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.latencies import read_distance
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
 from visionllm_interaction.reasoning.grammar.modifiers import compares_objects
-from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, handled
+from visionllm_interaction.reasoning.grammar.readers.latencies import read_distance
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, handled, kinds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _NEARER = ("nearest", "farther")
@@ -32,11 +32,18 @@ def read_comparison(request: QuestionRequest) -> Asked:
     if request.at is not None:
         raise NotUnderstood("at that moment")
     tags, others = _cut(request.tags)
+    if request.scope.last_s is not None and (request.scope.begin_s, request.scope.end_s) != (None, None):
+        # "… in the first 5 s than the caregiver in the last 5 s": the windows are not of one value.
+        raise NotUnderstood("than")
     if request.versus_video is not None:
         if any(not _is_empty(tag) or tag.kind == "half" for tag in others):
             raise NotUnderstood("than")
         other = replace(request.scope, video_id=request.versus_video)
         return _compared(request, tags, tags, scopes=(request.scope, other))
+    if request.scope.versus is not None:
+        if any(not _is_empty(tag) or tag.kind == "half" for tag in others) or request.scope.half:
+            raise NotUnderstood("than")
+        return _compared(request, tags, tags, scopes=(replace(request.scope, versus=None), request.scope.versus))
     halves = [tag.value for tag in (*tags, *others) if tag.kind == "half"]
     plain = [tag for tag in tags if tag.kind != "half"]
     if len(halves) == 2 and halves[0] != halves[1] and all(_is_empty(tag) for tag in others):
@@ -153,10 +160,18 @@ def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
     if compares_objects(tags) and not clause.stream.is_moment:
         marks.take_pick(is_moment=False)
         return finish(handled(clause, scope), marks, is_never=clause.is_never)
+    if compares_objects(tags) and any(tag.is_("modifier", "different") for tag in tags):
+        marks.take_pick(is_moment=True)
+        return finish(kinds(clause, scope), marks, is_never=clause.is_never)
     if compared is None:
         asked = Asked("count" if clause.stream.is_moment else "total", clause.stream, scope)
         return finish(asked, marks, is_never=clause.is_never)
+    length = None if clause.stream.is_moment else marks.take_length()
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
+    if length is not None:
+        if kind != "total" or pick not in ("most", "least"):
+            raise NotUnderstood("than")
+        return finish(Asked(length, clause.stream, scope), marks, is_never=clause.is_never)
     if pick in ("first", "last"):
         edge: Literal["start", "end"] = "end" if pick == "last" and not clause.stream.is_moment else "start"
         asked = Asked("time", clause.stream, scope, occurrence=1 if pick == "first" else -1, edge_of_time=edge)

@@ -122,6 +122,8 @@ def _between(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Ta
             clause = read_clause(plain_tags(tags), replace(request.around(), subject=spoken_of))
             marks = read_marks(tags)
             occurrences.append(marks.take_occurrence())
+            if tags is second:
+                marks.take("again")
             marks.check_used()
         except NotUnderstood:
             return None

@@ -1,0 +1,119 @@
+"""Videos of people without roles: all are called "person", and several are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hand_made_store import publish
+
+from visionllm_interaction.core.tracks_relations_events import Event, Relation
+from visionllm_interaction.reasoning import ask
+
+VIDEO = "hall-way-camera"
+NAMES = ("person", "bottle", "child", "caregiver")
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four people, two of them at once; three leave, and two hold the bottle."""
+    store = tmp_path_factory.mktemp("hall") / "store"
+    spans = [
+        *((1, "person", 1.0, 4.0), (2, "person", 5.0, 9.0), (3, "person", 6.0, 8.0), (4, "person", 12.0, 20.0)),
+        (5, "bottle", 0.0, 20.0),
+    ]
+    publish(
+        store,
+        VIDEO,
+        duration_s=20.0,
+        spans=spans,
+        names=NAMES,
+        relations=[
+            Relation(1, "holding", 5, 2.0, 3.0, 0.9),
+            Relation(3, "holding", 5, 6.5, 7.5, 0.9),
+            Relation(2, "near", 3, 6.0, 8.0, 0.9),
+        ],
+        events=[
+            Event(f"leaves-{track}", "leaves", (track,), at, at, 0.9) for track, at in ((1, 4.0), (2, 9.0), (3, 8.0))
+        ],
+    )
+    return store
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two children at once, who both hold the bottle."""
+    store = tmp_path_factory.mktemp("nursery") / "store"
+    publish(
+        store,
+        "nursery",
+        duration_s=10.0,
+        spans=[(1, "child", 0.0, 10.0), (2, "child", 0.0, 10.0), (3, "bottle", 0.0, 10.0)],
+        names=NAMES,
+        relations=[Relation(1, "holding", 3, 1.0, 2.0, 0.9), Relation(2, "holding", 3, 4.0, 5.0, 0.9)],
+    )
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("How many people left?", 3),
+        ("How many different people held the bottle?", 2),
+        ("Hvor mange personer holdt flaska?", 2),
+        ("How long were two people near each other?", 2.0),
+        ("How long was somebody near somebody else?", 2.0),
+        ("Was anybody near anybody else?", "yes"),
+        ("How often was the bottle held in hall-way-camera?", 2),
+    ],
+)
+def test_people_are_counted_and_not_their_name(hall: Path, question: str, value: object) -> None:
+    answer = ask(question, hall)
+    assert answer.status == "answered", answer.reason
+    assert answer.claims[0].value == (pytest.approx(value) if isinstance(value, float) else value), answer.answer
+
+
+def test_it_is_said_that_tracks_are_counted(hall: Path) -> None:
+    answer = ask("How many people left?", hall)
+    assert answer.answer == "How many left: 3 (person 3, by tracks: one that was lost and came back counts again)."
+    assert {track for item in answer.evidence for track in item.track_ids} == {1, 2, 3}
+
+
+def test_somebody_else_is_said(hall: Path) -> None:
+    assert "somebody was near somebody else" in (ask("Was anybody near anybody else?", hall).answer or "")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long was person 2 visible?",
+        "When did person 3 hold the bottle?",
+        "When does the second person appear?",
+        "How long was the second person in view?",
+    ],
+)
+def test_one_of_them_is_not_taken_for_all(hall: Path, question: str) -> None:
+    answer = ask(question, hall)
+    assert answer.status == "abstained" and "by one name" in (answer.reason or "")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Did the person hold the bottle 2 times?", "Did two people hold the bottle?", "Were two people near the bottle?"],
+)
+def test_a_number_that_belongs_to_nothing_is_not_left_unread(hall: Path, question: str) -> None:
+    assert ask(question, hall).status == "abstained"
+
+
+def test_who_never_did_it_is_not_counted_by_a_name(hall: Path) -> None:
+    answer = ask("How many people never held the bottle?", hall)
+    assert answer.status == "abstained" and "several tracks have one name" in (answer.reason or "")
+
+
+def test_two_children_at_once_are_at_least_one(nursery: Path) -> None:
+    answer = ask("How many people held the bottle?", nursery)
+    assert answer.answer == "How many held the bottle: at least 1 (the child)."
+
+
+def test_who_is_in_a_video(hall: Path) -> None:
+    assert "somebody" in (ask("Who is in the first video?", hall).answer or "")
