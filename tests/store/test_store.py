@@ -36,8 +36,8 @@ def publish(store: Path, video_id: str, *, frames: FrameTable, tracks: tuple[Tra
 
 def test_a_store_has_what_it_lists(store_path: Path) -> None:
     (store_path / "videos" / ".partial").mkdir()
-    names = (*list_videos(store_path), "", ".", "..", ".partial", "a/", "../videos/a", "\0", "x" * 5000, str(store_path))
-    assert [name for name in names if has_video(store_path, name)] == ["a", "b"]
+    odd = ("", ".", "..", ".partial", "a/", "../videos/a", "\0", "x" * 5000, str(store_path))
+    assert [name for name in (*list_videos(store_path), *odd) if has_video(store_path, name)] == ["a", "b"]
 
 
 def test_what_was_published_is_read_back(store_path: Path) -> None:
