@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[DetectedDataset], ConvertedDataset]] = {
     "labelme": read_labelme,
     "openimages": read_openimages,
 }
-READER_VERSION = 5
+READER_VERSION = 6
 """Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
 _LOOK_AT = 200
