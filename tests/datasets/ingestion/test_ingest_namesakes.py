@@ -166,3 +166,19 @@ def test_label_files_of_another_recording_are_not_taken(tmp_path: Path) -> None:
         write(root / f"labelled/{name}.txt", "0 0.5 0.5 0.2 0.2\n")
     write(root / "classes.txt", "cup\n")
     assert [name for name, _, _ in objects(take_in(root))] == ["pictures/rec1/y.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["VOC", "COCO"])
+def test_images_that_no_decoder_is_here_for_are_named(tmp_path: Path, kind: str) -> None:
+    root = tmp_path / "d"
+    image(root / "b.jpg")
+    write(root / "a.HEIC", "not looked at")
+    if kind == "VOC":
+        for n, name in enumerate(("a.HEIC", "b.jpg")):
+            label(root / f"{Path(name).stem}.xml", name, x=n)
+    else:
+        coco(root, ["/home/ann/q/a.heic", "/home/ann/q/b.jpg"])
+    manifest = take_in(root)
+    assert list(linked(manifest)) == ["train/b.jpg"]
+    assert manifest.source is not None
+    assert "1 files are images in formats that are not read (.heic), such as a.HEIC" in manifest.source.notes[-1]

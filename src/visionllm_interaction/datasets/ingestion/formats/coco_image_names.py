@@ -168,7 +168,7 @@ def says_another_place(annotations: Path, folder: Path) -> bool:
     Returns:
         Whether images are found under other names.
     """
-    names = _quick_names(annotations)
+    names = quick_names(annotations)
     here = {path.name for path in folder.iterdir()}
     absent = [name for name in names if name not in here and (leads_elsewhere(name) or not (folder / name).is_file())]
     elsewhere = [name for name in absent if leads_elsewhere(name)]
@@ -178,8 +178,8 @@ def says_another_place(annotations: Path, folder: Path) -> bool:
     return files is not None and any(files.has_near(name) for name in elsewhere or absent)
 
 
-def _quick_names(annotations: Path) -> list[str]:
-    """``file_name`` of the images, without decoding the annotations."""
+def quick_names(annotations: Path) -> list[str]:
+    """``file_name`` of the images, without decoding the annotations; empty if nothing can be read."""
     if not annotations.stat().st_size:
         return []
     with annotations.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

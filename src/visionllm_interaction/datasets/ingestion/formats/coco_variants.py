@@ -24,6 +24,7 @@ from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
     CocoImages,
     find_images,
     image_places,
+    quick_names,
     says_another_place,
     split_word,
     written_name,
@@ -141,7 +142,10 @@ def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
                 return True
             continue
         places = image_places(path, root, f"{split}2017")
-        if any((place / name).is_file() for place in places) or ImageFiles(root).has_near(name):
+        if any((place / name).is_file() for place in places):
+            return True
+        files = ImageFiles(root)
+        if any(files.has_near(written) for written in quick_names(path) or [name]):
             return True
     return False
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from visionllm_interaction.core.image_decoding import ENDINGS
+from visionllm_interaction.core.image_decoding import ENDINGS, UNREAD_ENDINGS
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
@@ -281,6 +281,19 @@ def namesakes_note(absent: Iterable[str], files: ImageFiles) -> tuple[str, ...]:
         f"{len(namesakes)} images are missing, though others are called so: {file.relative_to(files.root)} was not "
         f"taken for {written}, since folders of other images or of another number hold it. If it is the same image, "
         "rename its folder as the annotations have it",
+    )
+
+
+def unread_images_note(root: Path) -> tuple[str, ...]:
+    """Which images below the data folder are in formats that are not read, in a sentence; nothing if there are none."""
+    found = [path for path in root.rglob("*") if path.suffix.lower() in UNREAD_ENDINGS and path.is_file()]
+    shown = sorted(path.relative_to(root) for path in found if not _is_hidden(path.relative_to(root)))
+    if not shown:
+        return ()
+    endings = ", ".join(sorted({path.suffix.lower() for path in shown}))
+    return (
+        f"{len(shown)} files are images in formats that are not read ({endings}), such as {shown[0]}: "
+        "convert them to PNG or JPEG, upright, under the same names",
     )
 
 
