@@ -39,6 +39,8 @@ from visionllm_interaction.errors import InputDataError
 _HEAD_BYTES = 4096
 _RECORD_BYTES = 1 << 16
 _COCO_KEY = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
+_VIDEOS = re.compile(rb'"file_names"\s*:\s*\[')
+"""Of YouTube-VIS, whose annotations are of videos."""
 _IMAGES = re.compile(rb'"images"\s*:\s*\[\s*(?=[{\]])')
 _ROBOFLOW = "_annotations.coco.json"
 _SINGLE = (_ROBOFLOW, "result.json", "annotations.json", "labels.json", "instances.json", "instances_default.json")
@@ -105,7 +107,7 @@ def is_coco(path: Path) -> bool:
     """Whether a file begins like COCO's JSON."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES).removeprefix(_BOM).lstrip()
-    return head.startswith(b"{") and bool(_COCO_KEY.search(head))
+    return head.startswith(b"{") and bool(_COCO_KEY.search(head)) and not _VIDEOS.search(head)
 
 
 def first_image(path: Path) -> Mapping[str, Any] | None:

@@ -170,7 +170,7 @@ def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, si
     extra = {"labelme": {"kind": kind, **facts}}
     if kind == "rectangle":
         return AnnotatedShape(label, box_around(points), attributes=attributes, extra=extra)
-    if kind == "rotation":
+    if kind in ("rotation", "oriented_rectangle"):
         return turned_box(label, points, size=size, track_id=None, attributes=attributes, extra=extra)
     if kind == "circle":
         (x, y), edge = points[0], points[1]
