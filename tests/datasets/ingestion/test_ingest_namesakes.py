@@ -86,6 +86,14 @@ def test_an_image_that_is_missing_is_not_that_of_another_recording(
     assert f"{folders[1]}/x.jpg for " in note
 
 
+def test_a_tilted_rectangle_of_labelme(tmp_path: Path) -> None:
+    image(tmp_path / "d/a.jpg")
+    shape = {"label": "cup", "points": [[11, 1], [21, 16], [11, 31], [1, 16]], "shape_type": "oriented_rectangle"}
+    content = {"shapes": [shape], "imagePath": "a.jpg", "imageWidth": 200, "imageHeight": 100}
+    write(tmp_path / "d/a.json", json.dumps(content))
+    assert objects(take_in(tmp_path / "d")) == [("a.jpg", "cup", (1, 1, 20, 30))]
+
+
 def test_images_of_another_recording_are_not_taken(tmp_path: Path) -> None:
     root = tmp_path / "d"
     for name in "xy":

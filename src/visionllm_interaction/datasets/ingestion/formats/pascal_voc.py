@@ -279,7 +279,9 @@ def _corners(element: Element) -> list[Decimal]:
     corners = [Decimal(str(text).strip()) for text in texts]
     if not all(corner.is_finite() for corner in corners):
         raise ValueError("its box is not finite")
-    return corners
+    # Drawn from the lower right one: some tools write them so.
+    (left, right), (top, bottom) = sorted(corners[::2]), sorted(corners[1::2])
+    return [left, top, right, bottom]
 
 
 def _texts(element: Element) -> list[str | None]:

@@ -11,6 +11,7 @@ from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import notes as odd_notes
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import find_splits, write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
@@ -193,6 +194,7 @@ def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     if data.format == "coco":
         splits = find_splits(data, subsets=config.subsets)
         notes = [note for split in splits for note in split.images.notes(data.root)]
+        notes += odd_notes(split.path for split in splits)
         if any(name not in split.images.files for split in splits for name in split.images.names.values()):
             notes += unread_images_note(data.root)
         return Read(partial_call(write_as_it_is, splits, division=division_of(config)), {}, tuple(notes))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
 from visionllm_interaction.datasets.ingestion.formats.unsupported_formats import name_unread
 from visionllm_interaction.errors import InputDataError
@@ -61,7 +62,16 @@ def locate(path: StrPath) -> CocoDataset | DetectedDataset:
     found = _search(path, _data_set_in) or _search(path, detect_by_plugin)
     if found is None:
         raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
-    return found
+    return _with_images(path, found)
+
+
+def _with_images(path: Path, found: CocoDataset | DetectedDataset) -> CocoDataset | DetectedDataset:
+    """A data set whose images lie beside the folder of its files: ``annotations/rec1/`` and ``images/rec1/``."""
+    if isinstance(found, CocoDataset) or found.format not in _A_FILE_PER_IMAGE or (found.root / "ImageSets").is_dir():
+        return found
+    roots = [folder for folder in (found.root, *found.root.parents) if folder.is_relative_to(path)]
+    root = next((folder for folder in roots if ImageFiles(folder).names), found.root)
+    return replace(found, root=root)
 
 
 def _search(
