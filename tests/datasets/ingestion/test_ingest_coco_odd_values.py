@@ -100,3 +100,15 @@ def test_numbers_as_texts_are_numbers(tmp_path: Path) -> None:
     found = splits(take_in(root))["train"]
     assert found["images"] == given["images"]
     assert [a["bbox"] for a in found["annotations"]] == [a["bbox"] for a in given["annotations"]]
+
+
+def test_records_that_are_right_keep_their_ids_beside_texts(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    content = read(root, "train")
+    large = 2**62 + 1
+    content["annotations"][0]["id"] = "first"
+    content["annotations"][1]["id"] = large
+    write_coco(root, "train", content)
+    written = splits(take_in(root))["train"]["annotations"]
+    assert (written[0]["id"], written[0]["source_id"], written[1]["id"]) == (1, "first", large)
+    assert written[1:] == content["annotations"][1:]

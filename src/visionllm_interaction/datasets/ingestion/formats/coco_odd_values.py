@@ -6,6 +6,7 @@ document stores have texts as ids. Such a file is rewritten: ids become whole nu
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import re
@@ -16,9 +17,10 @@ from typing import Any
 _ANNOTATIONS = re.compile(rb'"annotations"\s*:\s*\[\s*(?=[{\]])')
 _IMAGES = re.compile(rb'"images"\s*:\s*\[\s*(?=[{\]])')
 _RECORD_BYTES = 1 << 16
-_WHOLE = re.compile(r"[-+]?\d{1,15}(?:\.0*)?")
+_WHOLE = re.compile(r"[-+]?\d{1,18}(?:\.0*)?")
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
 _FEWEST_OUTLINE = 6
+_EXACT = 2.0**53
 _IDS = {"images": "id", "annotations": "image_id"}
 _NOTE = (
     "ids are written as texts or with a decimal point, or numbers as texts, or outlines without their second bracket: "
@@ -72,8 +74,8 @@ def notes(paths: Iterable[Path]) -> tuple[str, ...]:
 def as_coco_writes(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file with ids as whole numbers, numbers as numbers and outlines in two brackets.
 
-    Ids that are texts of numbers become these numbers if they stay different. Otherwise the records count from 1, and
-    each keeps its text as ``source_id``. What cannot be read stays as it is, for stage 2 to name.
+    Ids that are texts of numbers become these numbers. Other texts become the numbers that are free, from 1, and the
+    record keeps its text as ``source_id``. What cannot be read stays as it is, for stage 2 to name.
 
     Args:
         content: the decoded file.
@@ -84,7 +86,9 @@ def as_coco_writes(content: Mapping[str, Any]) -> dict[str, Any]:
     images, annotations, categories = (_records(content, key) for key in ("images", "annotations", "categories"))
     of_image = _whole_ids([record.get("id") for record in images])
     # Sorted: the files of train and val may list them in another order.
-    of_category = _whole_ids(sorted((record.get("id") for record in categories if _is_id(record.get("id"))), key=_text))
+    of_category = _whole_ids(
+        sorted((c["id"] for c in categories if _is_id(c.get("id"))), key=lambda value: str(_key(value)))
+    )
     own = _whole_ids([record.get("id") for record in annotations])
     for record in images:
         _set_id(record, "id", of_image)
@@ -108,38 +112,41 @@ def _records(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return [record for record in listed if isinstance(record, dict)] if isinstance(listed, list) else []
 
 
-def _whole_ids(ids: list[Any]) -> dict[Any, int]:
-    """Each id as its text → whole number."""
-    texts = [_text(value) for value in ids if _is_id(value)]
-    if all(_WHOLE.fullmatch(text) for text in texts):
-        numbers = {text: int(float(text)) for text in texts}
-        if len(set(numbers.values())) == len(numbers):
-            return numbers
-    return {text: number for number, text in enumerate(dict.fromkeys(texts), start=1)}
+def _whole_ids(ids: Iterable[Any]) -> dict[Any, int]:
+    """Each id as :func:`_key` has it → whole number: its own, or for a text the next one that is free."""
+    keys = dict.fromkeys(_key(value) for value in ids if _is_id(value))
+    used = {key for key in keys if isinstance(key, int)}
+    free = (number for number in itertools.count(1) if number not in used)
+    return {key: key if isinstance(key, int) else next(free) for key in keys}
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) <= _EXACT
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _text(value: Any) -> str:
-    """An id as text: 3, 3.0 and "3" are the same."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+def _key(value: Any) -> int | str:
+    """An id as its number where it is one: 3, 3.0, "3" and "3.0" are the same."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else text
+    return int(value)
 
 
 def _set_id(record: dict[str, Any], key: str, numbers: Mapping[Any, int]) -> None:
     value = record.get(key)
     if not _is_id(value):
         return
-    record[key] = numbers[_text(value)]
-    if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+    record[key] = numbers[_key(value)]
+    if isinstance(_key(value), str):
         record.setdefault("source_id", value)
 
 
 def _set_reference(record: dict[str, Any], key: str, numbers: Mapping[Any, int]) -> None:
     value = record.get(key)
     if _is_id(value):
-        record[key] = numbers.get(_text(value), value)
+        record[key] = numbers.get(_key(value), value)
 
 
 def _set_numbers(record: dict[str, Any], *keys: str) -> None:
@@ -153,7 +160,7 @@ def _number(value: Any) -> Any:
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         return value
     number = float(value)
-    return int(number) if _WHOLE.fullmatch(value.strip()) else number
+    return int(value.strip().partition(".")[0]) if _WHOLE.fullmatch(value.strip()) else number
 
 
 def _is_flat(outline: Any) -> bool:
