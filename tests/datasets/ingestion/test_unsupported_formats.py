@@ -11,7 +11,6 @@ from exported_data import image, take_in, write
 
 from visionllm_interaction.errors import InputDataError
 
-RECT = {"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 9, "height": 9}, "region_attributes": {}}
 FILES: dict[str, tuple[str, Any, str]] = {
     "CreateML": (
         "_annotations.createml.json",
@@ -23,12 +22,6 @@ FILES: dict[str, tuple[str, Any, str]] = {
         ],
         "CreateML",
     ),
-    "VIA 2": (
-        "via.json",
-        {"_via_settings": {}, "_via_img_metadata": {"a": {"regions": [RECT]}}},
-        "VGG Image Annotator",
-    ),
-    "VIA 2, regions": ("via.json", {"a.jpg1": {"filename": "a.jpg", "regions": [RECT]}}, "VGG Image Annotator"),
     "VIA 3": (
         "via.json",
         {"project": {"data_format_version": "3.1.1"}, "file": {"1": {"fid": 1, "fname": "a.jpg"}}, "metadata": {}},

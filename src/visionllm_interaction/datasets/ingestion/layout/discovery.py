@@ -22,9 +22,9 @@ SEARCH_DEPTH = 2
 
 _LAYOUT = (
     "train2017/, val2017/ and annotations/instances_{train,val}2017.json, or an export of CVAT (XML), "
-    "Label Studio (JSON), Pascal VOC, YOLO, LabelMe or Open Images, with its images"
+    "Label Studio (JSON), Pascal VOC, YOLO, LabelMe, VIA or Open Images, with its images"
 )
-_A_FILE_PER_IMAGE = ("voc", "labelme")
+_SPREAD = ("voc", "labelme", "via")
 """Formats whose files may be spread over folders, of recordings or of splits."""
 
 
@@ -67,7 +67,7 @@ def locate(path: StrPath) -> CocoDataset | DetectedDataset:
 
 def _with_images(path: Path, found: CocoDataset | DetectedDataset) -> CocoDataset | DetectedDataset:
     """A data set whose images lie beside the folder of its files: ``annotations/rec1/`` and ``images/rec1/``."""
-    if isinstance(found, CocoDataset) or found.format not in _A_FILE_PER_IMAGE or (found.root / "ImageSets").is_dir():
+    if isinstance(found, CocoDataset) or found.format not in _SPREAD or (found.root / "ImageSets").is_dir():
         return found
     roots = [folder for folder in (found.root, *found.root.parents) if folder.is_relative_to(path)]
     root = next((folder for folder in roots if ImageFiles(folder).names), found.root)
@@ -94,7 +94,7 @@ def _together(path: Path, sets: Sequence[CocoDataset | DetectedDataset]) -> Dete
     """One data set of several folders with a file for each image, where none of them has lists of splits."""
     foreign = [found for found in sets if isinstance(found, DetectedDataset)]
     formats = {found.format for found in foreign}
-    if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_A_FILE_PER_IMAGE):
+    if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_SPREAD):
         return None
     if any((found.root / "ImageSets").is_dir() for found in foreign):
         return None
