@@ -132,7 +132,7 @@ def _notes(listed: Sequence[_File], found: Sequence[Path | None], category: str 
     if changed:
         told.append(
             f"{len(changed)} images have another size in bytes than when they were labelled, such as "
-            f"{changed[0].name}: if they were scaled, their regions are elsewhere, for VIA does not say how large they were"
+            f"{changed[0].name}: if they were scaled, their regions are elsewhere, for VIA keeps no width and height"
         )
     return tuple(told)
 
