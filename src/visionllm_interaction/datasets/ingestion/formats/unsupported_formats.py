@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import is_coco
+
 _MOST_FILES = 5000
 _MOST_OF_AN_ENDING = 300
 _HEAD_BYTES = 65536
@@ -110,6 +112,11 @@ def _head(path: Path) -> str:
         return stream.read(_HEAD_BYTES).decode("utf-8", errors="replace")
 
 
+def _is_json_of_boxes(path: Path) -> bool:
+    """Whether a JSON file speaks of boxes, and is none of COCO's, which may lie too deep."""
+    return any(_json_with(key)(path) for key in _BOX_KEYS) and not is_coco(path)
+
+
 def _rows_of(count: int, *, last_text: bool = False) -> Callable[[Path], bool]:
     """Whether a text file's first row has ``count`` words, of which the first (or the last but one) is a name."""
 
@@ -130,6 +137,7 @@ def _is_unnamed_yolo(path: Path) -> bool:
     return len(words) >= 5 and all(re.fullmatch(r"[-+.\deE]+", word) for word in words)
 
 
+_BOX_KEYS = ("bbox", "bounding_box", "boundingBox", "xmin", "x1")
 _TABLES = (".csv", ".tsv")
 _SIDES = (
     {"xmin", "ymin", "xmax", "ymax"},
@@ -241,11 +249,7 @@ _SIGNS = (
         "write each object's mask as run lengths of COCO's JSON (pycocotools.mask.encode), " + _POINT,
     ),
     _Sign("ADE20K", _named(r"_atr\.txt$")),
-    _Sign("JSON with boxes, in a form that is not known", _json_with("bbox")),
-    _Sign("JSON with boxes, in a form that is not known", _json_with("bounding_box")),
-    _Sign("JSON with boxes, in a form that is not known", _json_with("boundingBox")),
-    _Sign("JSON with boxes, in a form that is not known", _json_with("xmin")),
-    _Sign("JSON with boxes, in a form that is not known", _json_with("x1")),
+    _Sign("JSON with boxes, in a form that is not known", _is_json_of_boxes),
     _Sign(
         "YOLO's labels without the names of the classes",
         _is_unnamed_yolo,

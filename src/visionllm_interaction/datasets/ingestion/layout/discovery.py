@@ -20,6 +20,8 @@ from visionllm_interaction.utils.plugins import unusable_plugins
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
 
+_NAMED_DEPTH = 5
+_MOST_FOLDERS = 500
 _LAYOUT = (
     "train2017/, val2017/ and annotations/instances_{train,val}2017.json, or an export of CVAT (XML), "
     "Label Studio (JSON), Pascal VOC, YOLO, LabelMe, VIA or Open Images, with its images"
@@ -136,7 +138,27 @@ def _data_set_in(folder: Path) -> CocoDataset | DetectedDataset | None:
     return source_in(folder)
 
 
+def _deeper(path: Path) -> Path | None:
+    """A data set that lies deeper than is searched, to be named; ``None`` if there is none, or too much to look at."""
+    level = [path]
+    for depth in range(1, _NAMED_DEPTH + 1):
+        level = [child for folder in level for child in _subfolders(folder)]
+        if len(level) > _MOST_FOLDERS:
+            return None
+        if depth > SEARCH_DEPTH and (found := next((folder for folder in level if _data_set_in(folder)), None)):
+            return found
+    return None
+
+
 def _nothing(path: Path, found: str) -> InputDataError:
+    if path.is_dir() and (deeper := _deeper(path)):
+        return InputDataError(
+            "No data set is in this folder, but one lies deeper.",
+            expected=f"a data set at most {SEARCH_DEPTH} levels below",
+            found=str(deeper.relative_to(path)),
+            where=str(path),
+            fix=f"name its folder: -o data.root={deeper}",
+        )
     known = name_unread(path)
     if known is not None:
         return InputDataError(
