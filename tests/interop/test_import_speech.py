@@ -317,3 +317,25 @@ def test_chat_bullets_that_name_the_file(tmp_path: Path) -> None:
         ("MOT", "MOT", "look a ball .", 1.5, 2.25),
         ("CHI", "CHI", "yes .", 3.0, 4.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1\n00:03,0 --> 00:04,0\nI have\n3\n\n2\n00:05,0 --> 00:06,0\nnow\n7\n", ["I have 3", "now 7"]),
+        ("00:03,0 --> 00:04,0\nI have\n3\n\n00:05,0 --> 00:06,0\n7\n", ["I have 3", "7"]),
+        ("1\n00:03,0 --> 00:04,0\n3\n2\n00:05,0 --> 00:06,0\n7\n", ["3", "7"]),
+        ("1\n00:03,0 --> 00:04,0\nlook\n\na ball\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["look a ball", "yes"]),
+        ("1\n00:03,0 --> 00:04,0\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["", "yes"]),
+    ],
+)
+def test_numbers_that_are_said_are_not_those_of_subtitles(tmp_path: Path, text: str, expected: list[str]) -> None:
+    (tmp_path / "x.srt").write_text(text)
+    assert [row[2] for row in _rows(read_subtitles(tmp_path / "x.srt"))] == expected
+
+
+def test_a_note_of_webvtt_is_not_said(tmp_path: Path) -> None:
+    (tmp_path / "x.vtt").write_text(
+        "WEBVTT\n\n00:01.500 --> 00:02.250\nlook\n\nNOTE not said\n\n00:03.000 --> 00:04.000\nyes\n"
+    )
+    assert [row[2] for row in _rows(read_subtitles(tmp_path / "x.vtt"))] == ["look", "yes"]
