@@ -115,11 +115,7 @@ def _folders(path: Path, root: Path) -> tuple[str, ...]:
 def _less_near(
     chosen: Mapping[Path, str], nearness: Mapping[Path, int], stated: Mapping[Path, Stated], files: ImageFiles
 ) -> set[Path]:
-    """The files whose image another file is nearer to.
-
-    Raises:
-        InputDataError: if no file is the nearest.
-    """
+    """The files whose image another file is nearer to; refuses the data where no file is the nearest."""
     of_image: dict[str, list[Path]] = defaultdict(list)
     for path, name in chosen.items():
         of_image[name].append(path)
