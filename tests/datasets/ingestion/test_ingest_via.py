@@ -157,3 +157,20 @@ def test_images_that_were_changed_since_are_said(tmp_path: Path) -> None:
     assert manifest.source is not None
     assert "1 of 2 images have no region" in manifest.source.notes[1]
     assert "another size in bytes than when they were labelled, such as a.jpg" in manifest.source.notes[2]
+
+
+@pytest.mark.parametrize("folders", [("rec1", "rec2"), ("anna", "bert")])
+def test_an_image_that_is_missing_is_not_that_of_another_folder(tmp_path: Path, folders: tuple[str, str]) -> None:
+    root = tmp_path / "d"
+    for folder in folders:
+        image(root / folder / "y.jpg")
+    image(root / folders[1] / "x.jpg")
+    for folder in folders:
+        entries = [entry(root / folder, name, region(label="cup"), size=77) for name in ("x.jpg", "y.jpg")]
+        save(root / folder / "via.json", *entries[: 2 if folder == folders[0] else 1])
+    manifest = take_in(root)
+    assert sorted(path.relative_to(root).as_posix() for path in linked(manifest).values()) == [
+        f"{folders[0]}/y.jpg",
+        f"{folders[1]}/x.jpg",
+    ]
+    assert any("there is no such image" in reason for reason in left_out(manifest))

@@ -211,21 +211,26 @@ def _value(value: Any) -> str | None:
 
 
 def _find(listed: Sequence[_File], files: ImageFiles) -> list[Path | None]:
-    """The image of each entry: the only one of its name and size in bytes, else as for paths of another machine."""
-    of_base: dict[str, list[str]] = defaultdict(list)
+    """The image of each entry: that of its name beside VIA's file, or of its size in bytes, or the nearest."""
+    of_base: dict[str, list[Path]] = defaultdict(list)
     for name in files.names:
-        of_base[PurePosixPath(name).name].append(name)
-    exact: dict[int, Path] = {}
+        of_base[PurePosixPath(name).name].append(files.root / name)
+    certain: dict[int, Path] = {}
     for number, entry in enumerate(listed):
-        same = [files.root / name for name in of_base[PurePosixPath(entry.name).name]]
+        same = of_base[PurePosixPath(entry.name).name]
         beside = [path for path in same if path.parent == entry.path.parent]
         by_bytes = [path for path in same if path.stat().st_size == entry.size_bytes]
-        fitting = next((paths for paths in (beside, by_bytes, same) if len(paths) == 1), [])
-        if fitting:
-            exact[number] = fitting[0]
-    rest = {number: entry.name for number, entry in enumerate(listed) if number not in exact}
-    moved = files.nearest_of_all(rest.values(), taken=exact.values())
-    return [exact.get(number) or moved.get(entry.name) for number, entry in enumerate(listed)]
+        if fitting := next((paths for paths in (beside, by_bytes) if len(paths) == 1), []):
+            certain[number] = fitting[0]
+    # Folders with a file of VIA have images of their own.
+    elsewhere = {entry.path.parent for entry in listed}
+    moved: dict[int, Path | None] = {}
+    for number, entry in enumerate(listed):
+        found = None if number in certain else files.nearest(entry.name)
+        taken = found in certain.values() or (found is not None and found.parent in elsewhere - {entry.path.parent})
+        moved[number] = None if taken else found
+    twice = {path for path, count in Counter(filter(None, moved.values())).items() if count > 1}
+    return [certain.get(n) or (None if moved[n] in twice else moved[n]) for n in range(len(listed))]
 
 
 def _image(
