@@ -205,13 +205,13 @@ def _write_with_names(path: Path, target: Path, found: CocoImages) -> None:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             begin, end = _span_of_images(data)
-            images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+            images = [_with_name(i, found) for i in msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             target.write_bytes(msgspec.json.encode(_named_content(path, found)))
             return
         with target.open("wb") as written:
             written.write(data[:begin])
-            written.write(b"[" + b",".join(_with_name(image, found) for image in images) + b"]")
+            written.write(b"[" + b",".join(images) + b"]")
             for at in range(end, len(data), _COPY_BYTES):
                 written.write(data[at : at + _COPY_BYTES])
 
