@@ -279,3 +279,63 @@ def test_naming_is_made_where_it_is_wanted(store: Path, tmp_path: Path) -> None:
     (tmp_path / "x.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\na cup\n")
     options = ImportOptions(naming=False, participants={"speech": "mamma"})
     assert import_codes(tmp_path / "x.srt", store, video_id="a", options=options).codes == 1
+
+
+SAID = [(1.5, 2.25, "look a ball"), (3.0, 4.0, "yes")]
+RELATIVES = {
+    "faster-whisper": [{"start": b, "end": e, "text": text} for b, e, text in SAID],
+    "whisper.cpp": {
+        "result": {"language": "en"},
+        "transcription": [
+            {"offsets": {"from": round(1000 * b), "to": round(1000 * e)}, "text": f" {text}"} for b, e, text in SAID
+        ],
+    },
+    "transformers": {"text": "", "chunks": [{"timestamp": [b, e], "text": f" {text}"} for b, e, text in SAID]},
+    "OpenAI's service": {"task": "transcribe", "segments": [{"start": b, "end": e, "text": t} for b, e, t in SAID]},
+}
+
+
+@pytest.mark.parametrize("kind", RELATIVES)
+def test_transcripts_of_whisper_s_relatives(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(RELATIVES[kind]))
+    rows = _rows(read_whisper(tmp_path / "x.json"))
+    assert [(begin_s, end_s, label) for _, _, label, begin_s, end_s in rows] == SAID
+
+
+def test_a_chunk_that_never_ends_costs_itself(tmp_path: Path) -> None:
+    content = {"chunks": [{"timestamp": [1.5, 2.25], "text": " a"}, {"timestamp": [3.0, None], "text": " b"}]}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    timeline = read_whisper(tmp_path / "x.json")
+    assert (len(_rows(timeline)), [row.where for row in timeline.refused]) == (1, ["segment 2"])
+
+
+def test_chat_bullets_that_name_the_file(tmp_path: Path) -> None:
+    bullets = '\x15%snd:"a"_1500_2250\x15', '\x15%mov:"a b"_3000_4000\x15'
+    lines = f"@UTF8\n@Begin\n*MOT:\tlook a ball . {bullets[0]}\n*CHI:\tyes . {bullets[1]}\n@End\n"
+    (tmp_path / "x.cha").write_text(lines)
+    assert _rows(read_chat(tmp_path / "x.cha")) == [
+        ("MOT", "MOT", "look a ball .", 1.5, 2.25),
+        ("CHI", "CHI", "yes .", 3.0, 4.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1\n00:03,0 --> 00:04,0\nI have\n3\n\n2\n00:05,0 --> 00:06,0\nnow\n7\n", ["I have 3", "now 7"]),
+        ("00:03,0 --> 00:04,0\nI have\n3\n\n00:05,0 --> 00:06,0\n7\n", ["I have 3", "7"]),
+        ("1\n00:03,0 --> 00:04,0\n3\n2\n00:05,0 --> 00:06,0\n7\n", ["3", "7"]),
+        ("1\n00:03,0 --> 00:04,0\nlook\n\na ball\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["look a ball", "yes"]),
+        ("1\n00:03,0 --> 00:04,0\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["", "yes"]),
+    ],
+)
+def test_numbers_that_are_said_are_not_those_of_subtitles(tmp_path: Path, text: str, expected: list[str]) -> None:
+    (tmp_path / "x.srt").write_text(text)
+    assert [row[2] for row in _rows(read_subtitles(tmp_path / "x.srt"))] == expected
+
+
+def test_a_note_of_webvtt_is_not_said(tmp_path: Path) -> None:
+    (tmp_path / "x.vtt").write_text(
+        "WEBVTT\n\n00:01.500 --> 00:02.250\nlook\n\nNOTE not said\n\n00:03.000 --> 00:04.000\nyes\n"
+    )
+    assert [row[2] for row in _rows(read_subtitles(tmp_path / "x.vtt"))] == ["look", "yes"]

@@ -176,3 +176,22 @@ def test_the_command_lists_what_it_left_out(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "left out: row 3" in said and "nobody in the store is called 'robot'" in said
     assert run_app(app, [*arguments, "--coded", "5-1"]) == 2
+
+
+def test_elan_s_export_in_several_forms_of_times(tmp_path: Path) -> None:
+    """Clock, seconds and milliseconds: three columns for each of begin, end and duration."""
+    rows = (
+        "speech\tCHI\t00:00:02.600\t2.6\t2600\t00:00:03.250\t3.25\t3250\t00:00:00.650\t0.65\t650\tba\n"
+        "speech\tCHI\t00:01:02.600\t62.6\t62600\t00:01:03.250\t63.25\t63250\t00:00:00.650\t0.65\t650\tdo\n"
+    )
+    assert _rows(tmp_path / "x.txt", rows) == [
+        ("speech", "CHI", "ba", 2.6, 3.25),
+        ("speech", "CHI", "do", 62.6, 63.25),
+    ]
+
+
+@pytest.mark.parametrize("bands", ["", "\\\t100.0\t2000.0\n"])
+def test_label_tracks_of_audacity(tmp_path: Path, bands: str) -> None:
+    rows = f"2.600000\t3.250000\tba\n{bands}4.000000\t4.000000\t\n{bands}"
+    found = _rows(tmp_path / "looks.txt", rows)
+    assert [row[2:] for row in found] == [("ba", 2.6, 3.25), ("", 4.0, 4.0)]

@@ -48,7 +48,7 @@ def test_the_check_sees_a_box_that_changed(tmp_path: Path) -> None:
     assert len(silent_changes(raw, run, "train")) == 1
 
 
-@pytest.mark.parametrize("seed", [6617, 7737])
+@pytest.mark.parametrize("seed", [6617, 7737, 31095])
 def test_files_that_were_once_an_internal_error(tmp_path: Path, seed: int) -> None:
     outcome = try_one(seed, tmp_path / "one")
     assert outcome.kind == "refused", outcome.words

@@ -227,6 +227,28 @@ def test_the_videos_of_all_projects_are_read_once(room: Room, monkeypatch: pytes
     assert len(calls) == 1
 
 
+def test_the_videos_a_key_sees_are_found_with_one_look_at_the_store(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight thousand videos that nobody uploaded are a matter of milliseconds, not of reading the folder for each."""
+    from visionllm_interaction.server.auth.roles import Principal
+    from visionllm_interaction.store import layout
+
+    for n in range(20):
+        (room.config.store_dir / "videos" / f"analysed-{n}").mkdir()
+    calls = []
+
+    def counted(folder: Path) -> list[str]:
+        calls.append(folder)
+        return list_videos(folder)
+
+    for module in (video_projects, layout):
+        monkeypatch.setattr(module, "list_videos", counted)
+    seen = room.app.state.service.projects.seen_ids(Principal("k", "k", "viewer", frozenset({"default"})))
+    assert seen == {"by-hand", *(f"analysed-{n}" for n in range(20))}
+    assert len(calls) == 1
+
+
 def test_where_an_upload_goes(room: Room) -> None:
     service = room.app.state.service
     from visionllm_interaction.server.auth.roles import Principal

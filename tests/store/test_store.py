@@ -17,7 +17,7 @@ from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Event, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.measures.api import Query, run_query
-from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.layout import has_video, list_videos
 from visionllm_interaction.store.reader import Store, StoreLimits, erase_video, open_store, publish_video
 from visionllm_interaction.store.video_record import make_video_id
 
@@ -32,6 +32,12 @@ def publish(store: Path, video_id: str, *, frames: FrameTable, tracks: tuple[Tra
         relations=[],
         events=[],
     )
+
+
+def test_a_store_has_what_it_lists(store_path: Path) -> None:
+    (store_path / "videos" / ".partial").mkdir()
+    odd = ("", ".", "..", ".partial", "a/", "../videos/a", "\0", "x" * 5000, str(store_path))
+    assert [name for name in (*list_videos(store_path), *odd) if has_video(store_path, name)] == ["a", "b"]
 
 
 def test_what_was_published_is_read_back(store_path: Path) -> None:

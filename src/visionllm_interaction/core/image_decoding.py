@@ -26,12 +26,16 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from visionllm_interaction.errors import ImageError
 
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""Formats that are read, recognised by content and not by extension. MPO files of phones are JPEG."""
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+"""Formats that are read, recognised by content and not by extension.
+
+MPO files of phones are JPEG; PGM, PBM and PFM are PPM.
+"""
 FORMAT_OF_ENDING: Mapping[str, str] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),  # browsers on Windows save .jfif
     **dict.fromkeys((".bmp", ".dib"), "BMP"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), "PPM"),
     ".png": "PNG",
     ".gif": "GIF",
     ".webp": "WEBP",
@@ -39,6 +43,10 @@ FORMAT_OF_ENDING: Mapping[str, str] = {
 """Ending of a file's name, in lower case → the format it says."""
 ENDINGS = frozenset(FORMAT_OF_ENDING)
 """Endings of the names of images."""
+UNREAD_ENDINGS = frozenset(
+    (".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpf", ".tga", ".exr", ".hdr", ".psd", ".svg", ".qoi", ".dng")
+) | frozenset((".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".dcm", ".npy", ".npz"))
+"""Endings of the names of images in formats that are known and not read."""
 DAMAGED: tuple[type[Exception], ...] = (
     OSError,
     SyntaxError,

@@ -43,6 +43,12 @@ def list_videos(store: StrPath) -> list[str]:
     return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
 
 
+def has_video(store: StrPath, video_id: str) -> bool:
+    """Whether a complete video is in a store; as fast for many videos as for one."""
+    is_name = bool(video_id) and not video_id.startswith(".") and Path(video_id).name == video_id
+    return is_name and os.path.isdir(Path(store) / "videos" / video_id)  # noqa: PTH112 (False for what no path can be)
+
+
 def write_version(store: Path) -> None:
     """Write ``store.yaml`` with the current version."""
     write_file(store / STORE_FILE, version_content())

@@ -67,10 +67,13 @@ def test_refuses_what_it_cannot_find(tmp_path: Path) -> None:
     make_coco(tmp_path / "deep/a/b/c")
     make_coco(tmp_path / "two/first")
     make_coco(tmp_path / "two/second")
-    cases = {"deep": "No data set is in this folder", "two": "More than one", "nowhere": "does not exist"}
+    cases = {"deep": "one lies deeper", "two": "More than one", "nowhere": "does not exist"}
     for name, message in cases.items():
         with pytest.raises(InputDataError, match=message):
             locate_source(tmp_path / name)
+    with pytest.raises(InputDataError) as caught:
+        locate_source(tmp_path / "deep")
+    assert str(caught.value.fix).endswith(f"-o data.root={tmp_path}/deep/a/b/c")
     with pytest.raises(ConfigError, match=r"data\.root is not set"):
         run(IngestConfig(), out=tmp_path / "run/data_ingestion")
     assert not (tmp_path / "run").exists()

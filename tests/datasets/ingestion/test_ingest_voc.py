@@ -156,3 +156,18 @@ def test_tilted_boxes_and_outlines(tmp_path: Path) -> None:
     cup, toy = annotations(take_in(tmp_path / "d"))
     assert cup["bbox"] == pytest.approx([90, 30, 20, 40]), "a quarter turn exchanges width and height"
     assert toy["segmentation"] == [[10, 10, 30, 10, 10, 30]] and toy["area"] == 200
+
+
+def test_corners_in_another_order_are_the_same_box(tmp_path: Path) -> None:
+    image(tmp_path / "d/a.jpg")
+    turned = f"<object><name>cup</name>{bndbox(CORNERS[2], CORNERS[3], CORNERS[0], CORNERS[1])}</object>"
+    write(tmp_path / "d/a.xml", xml("a.jpg", turned))
+    assert objects(take_in(tmp_path / "d")) == [("a.jpg", "cup", BOX)]
+
+
+@pytest.mark.parametrize("recordings", [["rec1"], ["rec1", "rec2"]])
+def test_images_in_folders_beside_those_of_the_files(tmp_path: Path, recordings: list[str]) -> None:
+    for recording in recordings:
+        image(tmp_path / f"d/images/{recording}/a.jpg")
+        write(tmp_path / f"d/labels/{recording}/a.xml", xml("a.jpg"))
+    assert len(linked(take_in(tmp_path / "d"))) == len(recordings)

@@ -28,7 +28,7 @@ from visionllm_interaction.datasets.ingestion.train_val_division import Division
 VAL_SHARE = 0.2
 _RARE_IMAGES = 10
 _MOST_EXIF = 2000
-_UPRIGHT_FORMATS = ("yolo", "labelme", "labelstudio", "cvat", "openimages")
+_UPRIGHT_FORMATS = ("yolo", "labelme", "labelstudio", "cvat", "openimages", "via")
 """Formats whose coordinates are those of the image turned as its EXIF tag says."""
 _WORDS = {
     "household": "household|house|home|family|fam|hh",
@@ -45,6 +45,7 @@ _TITLES = {
     "yolo": "YOLO",
     "labelme": "LabelMe",
     "openimages": "Open Images",
+    "via": "VGG Image Annotator",
 }
 
 

@@ -74,19 +74,22 @@ def decode_text(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+def read_json(path: Path) -> dict[str, Any] | list[Any]:
+    """Read a JSON object or a list.
 
     Args:
         path: the file.
 
     Returns:
-        The object, a plain JSON document.
+        The plain JSON document.
 
     Raises:
         InputDataError: if the file holds something else.
     """
-    return parse_json(path, read_bytes(path))
+    content = _decoded(path, read_bytes(path))
+    if not isinstance(content, dict | list):
+        raise import_error(path, expected="a JSON object or list", found=type(content).__name__)
+    return content
 
 
 def parse_json(path: Path, data: bytes) -> dict[str, Any]:
@@ -102,13 +105,17 @@ def parse_json(path: Path, data: bytes) -> dict[str, Any]:
     Raises:
         InputDataError: if the bytes hold something else.
     """
-    try:
-        content = json.loads(decode_text(data))
-    except (ValueError, RecursionError) as error:
-        raise import_error(path, expected="JSON", found=str(error)) from error
+    content = _decoded(path, data)
     if not isinstance(content, dict):
         raise import_error(path, expected="a JSON object", found=type(content).__name__)
     return content
+
+
+def _decoded(path: Path, data: bytes) -> Any:
+    try:
+        return json.loads(decode_text(data))
+    except (ValueError, RecursionError) as error:
+        raise import_error(path, expected="JSON", found=str(error)) from error
 
 
 def read_xml(path: Path) -> Element:

@@ -24,6 +24,9 @@ from visionllm_interaction.interop.formats.safe_reading import import_error
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
 from visionllm_interaction.utils.csv_safety import from_cell
 
+_MOST_FORMS = 4
+"""Forms of times that ELAN's export offers: clock, seconds, milliseconds, SMPTE."""
+_SIX_DIGITS = re.compile(r"\d+[.,]\d{6}")
 _DELIMITERS = ("\t", ";", ",", "|")
 _PREAMBLE = 20
 """How many lines may stand before the header."""
@@ -60,7 +63,8 @@ def read_table_text(path: Path, text: str, columns: ColumnMap | None) -> Timelin
     names = [plain(name) for name in table.header]
     if columns is None and {"column", "onset", "offset"} <= set(names):
         return _datavyu(path, table, names)
-    columns = columns or _elan_columns([row for _, row in table.rows] if table.header[:1] == ("#1",) else [])
+    if columns is None and table.header[:1] == ("#1",):
+        columns = _columns_without_header([row for _, row in table.rows])
     chosen = by_position(columns, table.header) if columns else recognise(table.header, [row for _, row in table.rows])
     if chosen is None and table.header and not table.rows:
         return Timeline(())
@@ -94,7 +98,8 @@ def _parse(path: Path, text: str, columns: ColumnMap | None) -> _Table:
     numbered = [(number, tuple(row)) for number, row in enumerate(rows, start=1)]
     if at is None:
         width = max((len(row) for row in rows), default=0)
-        return _Table(tuple(f"#{n}" for n in range(1, width + 1)), tuple(_filled(numbered)), delimiter != ",")
+        kept = [(number, row) for number, row in _filled(numbered) if not _is_band(row)]
+        return _Table(tuple(f"#{n}" for n in range(1, width + 1)), tuple(kept), delimiter != ",")
     return _Table(tuple(rows[at]), tuple(_filled(numbered[at + 1 :])), delimiter != ",")
 
 
@@ -121,7 +126,7 @@ def _header_at(rows: Sequence[Sequence[str]], columns: ColumnMap | None) -> int 
             return at
         if not columns and (names >= _OWN or recognise(row, rows[at + 1 :])):
             return at
-    if first is None or (not columns and _elan_columns(rows[first:]) is not None):
+    if first is None or (not columns and _columns_without_header(rows[first:]) is not None):
         return None
     return first
 
@@ -229,19 +234,42 @@ def _finished(
     return Timeline(tiers, refused=tuple(refused), notes=tuple(notes))
 
 
-def _elan_columns(rows: Sequence[Sequence[str]]) -> ColumnMap | None:
-    """The columns of ELAN's export as text without header: begin, end and a duration that is their difference."""
-    sample = [row for row in rows if any(cell.strip() for cell in row)]
-    if not sample or min(map(len, sample)) < 4:
+def _columns_without_header(rows: Sequence[Sequence[str]]) -> ColumnMap | None:
+    sample = [row for row in rows if any(cell.strip() for cell in row) and not _is_band(row)]
+    return (_elan_columns(sample) or _audacity_columns(sample)) if sample else None
+
+
+def _elan_columns(sample: Sequence[Sequence[str]]) -> ColumnMap | None:
+    """The columns of ELAN's export as text without header: begin, end and a duration that is their difference.
+
+    Where several forms of times were chosen each of the three has a column for every form.
+    """
+    if min(map(len, sample)) < 4:
         return None
-    for at in range(len(sample[0]) - 2):
-        unit = _elan_unit([row[at : at + 3] for row in sample])
-        if unit is not None:
-            last = len(sample[0])
-            label = (f"#{last}",) if at + 3 < last else ()
-            who = "#2" if at == 2 else None
-            return ColumnMap(Column(f"#{at + 1}", unit), Column(f"#{at + 2}", unit), None, label, who, "#1")
+    for forms in range(1, _MOST_FORMS + 1):
+        for at in range(len(sample[0]) - 2 * forms):
+            if min(map(len, sample)) <= at + 2 * forms:
+                break
+            unit = _elan_unit([[row[at], row[at + forms], row[at + 2 * forms]] for row in sample])
+            if unit is not None:
+                last = len(sample[0])
+                label = (f"#{last}",) if at + 3 * forms < last else ()
+                who = "#2" if at == 2 else None
+                begin, end = Column(f"#{at + 1}", unit), Column(f"#{at + forms + 1}", unit)
+                return ColumnMap(begin, end, None, label, who, "#1")
     return None
+
+
+def _audacity_columns(sample: Sequence[Sequence[str]]) -> ColumnMap | None:
+    """The columns of a label track of Audacity: begin, end and a label, seconds with six digits."""
+    if all(len(row) in (2, 3) and all(_SIX_DIGITS.fullmatch(cell) for cell in row[:2]) for row in sample):
+        return ColumnMap(Column("#1", "s"), Column("#2", "s"), None, ("#3",), None, None)
+    return None
+
+
+def _is_band(row: Sequence[str]) -> bool:
+    """Whether a row is the band of frequencies of Audacity's label before it."""
+    return len(row) == 3 and row[0] == "\\"
 
 
 def _elan_unit(cells: Sequence[Sequence[str]]) -> str | None:

@@ -12,7 +12,8 @@ from visionllm_interaction.interop.tiers import Interval, Medium, RefusedRow, Ti
 from visionllm_interaction.utils.path_type import StrPath
 
 _BULLET = re.compile(r"[\x15\u2022•]?\s*(?<![\d_])(\d+)_(\d+)(?![\d_])\s*[\x15\u2022•]?")
-_MARKED_BULLET = re.compile(r"[\x15\u2022]\s*(\d+)_(\d+)\s*[\x15\u2022]?")
+_MARKED_BULLET = re.compile(r'[\x15\u2022]\s*(?:%(?:snd|mov):\s*"[^"]*"_)?(\d+)_(\d+)\s*[\x15\u2022]?')
+"""A bullet; in transcripts of before 2010 it names the file: ``%snd:"a"_1500_2250``."""
 _ROLES = {
     "target_child": "child",
     "child": "other child",

@@ -33,7 +33,7 @@ def read_subtitles(path: StrPath) -> Timeline:
     found: dict[str, list[Interval]] = {}
     refused: list[RefusedRow] = []
     whole = read_text(path)
-    for number, begin, end, text in _cues(whole):
+    for number, begin, end, text in _cues(whole, numbered=path.suffix.lower() == ".srt"):
         where = f"line {number}"
         try:
             span = parse_seconds(begin, decimal_comma=True), parse_seconds(end, decimal_comma=True)
@@ -53,17 +53,23 @@ def _says_something(text: str) -> bool:
     return bool(text.strip()) and not re.fullmatch(r"WEBVTT[^\n]*\s*", text.strip())
 
 
-def _cues(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """Line, begin, end and text of each cue; cues end at a blank line or at the next one."""
+def _cues(text: str, *, numbered: bool) -> Iterator[tuple[int, str, str, str]]:
+    """Line, begin, end and text of each cue.
+
+    A cue of WebVTT ends at a blank line, for notes and styles may follow. One of SubRip ends at the next one, whose
+    number does not count: digits right before its times, after a blank line or in their turn.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     starts = [(at, matched) for at, line in enumerate(lines) if (matched := _ARROW.match(line))]
-    for at, matched in starts:
-        content = []
-        for line in lines[at + 1 :]:
-            if not line.strip() or _ARROW.match(line):
-                break
-            content.append(line.strip())
-        yield at + 1, matched["begin"], matched["end"], "\n".join(content)
+    nexts = [*(at for at, _ in starts[1:]), len(lines)]
+    for turn, ((at, matched), after) in enumerate(zip(starts, nexts, strict=False), start=1):
+        content = [line.strip() for line in lines[at + 1 : after]]
+        if not numbered:
+            content = content[: content.index("")] if "" in content else content
+        elif after < len(lines) and content and content[-1].isdecimal():
+            is_number = len(content) < 2 or not content[-2] or int(content[-1]) == turn + 1
+            content = content[:-1] if is_number else content
+        yield at + 1, matched["begin"], matched["end"], "\n".join(filter(None, content))
 
 
 def _spoken(text: str) -> tuple[str, str]:

@@ -1,4 +1,8 @@
-"""Transcripts of Whisper and WhisperX (JSON): segments, speakers and words with times."""
+"""Transcripts of Whisper and its relatives (JSON): segments, speakers and words with times.
+
+Read are OpenAI's program and service, WhisperX, whisper-timestamped, faster-whisper (a list of segments), whisper.cpp
+(``transcription`` with offsets in milliseconds) and the pipelines of transformers (``chunks`` with ``timestamp``).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from visionllm_interaction.utils.path_type import StrPath
 
 
 def read_whisper(path: StrPath) -> Timeline:
-    """Read a transcript of Whisper, WhisperX or whisper-timestamped.
+    """Read a transcript of Whisper, in any of the forms above.
 
     A word without times, as WhisperX leaves words with digits, gets the time between its neighbours in the segment.
 
@@ -27,10 +31,7 @@ def read_whisper(path: StrPath) -> Timeline:
         InputDataError: if it is no such transcript, or no segment has a time.
     """
     path = Path(path)
-    content = read_json(path)
-    segments = content.get("segments")
-    if not isinstance(segments, list):
-        raise import_error(path, expected="a transcript with segments", found=", ".join(list(content)[:8]) or "nothing")
+    segments = _segments(path)
     said: dict[str, list[Interval]] = {}
     words: dict[str, list[Interval]] = {}
     refused: list[RefusedRow] = []
@@ -52,6 +53,34 @@ def read_whisper(path: StrPath) -> Timeline:
     tiers = [Tier(f"{who} speech".strip(), sort_intervals(i), who, kind="speech") for who, i in said.items()]
     tiers += [Tier(f"{who} words".strip(), sort_intervals(i), who, kind="word") for who, i in words.items()]
     return Timeline(tuple(tiers), refused=tuple(refused), notes=notes)
+
+
+def _segments(path: Path) -> list[Any]:
+    content = read_json(path)
+    if isinstance(content, list):
+        return content
+    if isinstance(listed := content.get("segments"), list):
+        return listed
+    if isinstance(listed := content.get("transcription"), list):
+        return [_of_offsets(item) for item in listed]
+    if isinstance(listed := content.get("chunks"), list):
+        return [_of_pair(item) for item in listed]
+    raise import_error(path, expected="a transcript with segments", found=", ".join(list(content)[:8]) or "nothing")
+
+
+def _of_offsets(item: Any) -> Any:
+    """A segment of whisper.cpp, whose offsets are milliseconds."""
+    try:
+        begin_ms, end_ms = item["offsets"]["from"], item["offsets"]["to"]
+        return {**item, "start": begin_ms / 1000, "end": end_ms / 1000}
+    except (KeyError, TypeError):
+        return item
+
+
+def _of_pair(item: Any) -> Any:
+    """A chunk of a pipeline, whose times are a pair."""
+    pair = item.get("timestamp") if isinstance(item, dict) else None
+    return {**item, "start": pair[0], "end": pair[1]} if isinstance(pair, list) and len(pair) == 2 else item
 
 
 def _span(item: object) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from visionllm_interaction.server.jobs.exports import Exports, is_export
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.uploads import Uploads
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.layout import has_video, list_videos
 
 
 class VideoProjects:
@@ -64,7 +64,7 @@ class VideoProjects:
         upload = self._uploads.of_job(name) if kind == "job_id" else self._uploads.get(name)
         if upload is not None:
             return upload.project
-        if kind == "job_id" or self._uploads.has_folder(name) or name not in list_videos(self._config.store_dir):
+        if kind == "job_id" or self._uploads.has_folder(name) or not has_video(self._config.store_dir, name):
             return None
         return self._config.store_project
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +18,13 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.formats.common import broken, decode_json
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere, moved_notes
+from visionllm_interaction.datasets.ingestion.formats.image_files import (
+    ImageFiles,
+    leads_elsewhere,
+    moved_notes,
+    namesakes_note,
+    of_another_place,
+)
 
 _EXPECTED = "COCO's JSON with images[].file_name"
 _LIST_OF_IMAGES = re.compile(rb'"images"\s*:\s*\[')
@@ -34,6 +40,8 @@ _SPLIT_WORDS = {
 class _ImageRecord(msgspec.Struct):
     file_name: str | None = None
     coco_url: str | None = None
+    width: Any = None
+    height: Any = None
 
 
 class _ImageRecords(msgspec.Struct):
@@ -46,6 +54,7 @@ class _WrittenName:
 
     name: str
     on_disk: tuple[str, ...]
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class CocoImages:
     """Whether images have an address only."""
     moved: Mapping[str, Path]
     """Names as written that say another place → the files taken for them."""
+    namesakes: tuple[str, ...] = ()
+    """Which images are missing although others are called so, in a sentence."""
 
     @property
     def must_be_named(self) -> bool:
@@ -75,7 +86,7 @@ class CocoImages:
         Returns:
             The sentence; nothing if there are no such names.
         """
-        return moved_notes(self.moved, images=len(self.names), root=root)
+        return (*moved_notes(self.moved, images=len(self.names), root=root), *self.namesakes)
 
 
 def split_word(name: str) -> str | None:
@@ -133,13 +144,17 @@ def find_images(annotations: Path, subset: str, files: ImageFiles) -> CocoImages
             file = next((file for text in name.on_disk if (file := own.find(text, hint=hint))), None)
             found |= {name.name: file} if file else {}
     absent = [name.name for name in names if name.name not in found]
-    moved = own.nearest_of_all(absent, taken=found.values(), hint=hint)
+    moved = own.nearest_of_all(
+        absent, taken=found.values(), hint=hint, sizes={name.name: name.size for name in names if name.size}
+    )
+    elsewhere = of_another_place(absent, some_are_right=bool(found))
     renamed = _renamed(moved, {name.name for name in names}, places)
     return CocoImages(
         {name.name: renamed.get(name.name, name.name) for name in names},
         {renamed.get(name, name): file for name, file in {**found, **moved}.items()},
         unnamed,
         moved,
+        namesakes_note((name for name in elsewhere if name not in moved), own),
     )
 
 
@@ -153,7 +168,7 @@ def says_another_place(annotations: Path, folder: Path) -> bool:
     Returns:
         Whether images are found under other names.
     """
-    names = _quick_names(annotations)
+    names = quick_names(annotations)
     here = {path.name for path in folder.iterdir()}
     absent = [name for name in names if name not in here and (leads_elsewhere(name) or not (folder / name).is_file())]
     elsewhere = [name for name in absent if leads_elsewhere(name)]
@@ -163,8 +178,8 @@ def says_another_place(annotations: Path, folder: Path) -> bool:
     return files is not None and any(files.has_near(name) for name in elsewhere or absent)
 
 
-def _quick_names(annotations: Path) -> list[str]:
-    """``file_name`` of the images, without decoding the annotations."""
+def quick_names(annotations: Path) -> list[str]:
+    """``file_name`` of the images, without decoding the annotations; empty if nothing can be read."""
     if not annotations.stat().st_size:
         return []
     with annotations.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -186,9 +201,18 @@ def _written_names(path: Path) -> tuple[tuple[_WrittenName, ...], bool]:
     except OSError as error:
         raise broken(path, error, expected=_EXPECTED) from error
     records = decode_json(data, _ImageRecords, path=path, expected=_EXPECTED).images
-    found = {name.name: name for i in records if (name := _name_of(i.file_name, i.coco_url)) is not None}
+    found = {
+        name.name: replace(name, size=_size(i))
+        for i in records
+        if (name := _name_of(i.file_name, i.coco_url)) is not None
+    }
     unnamed = any(not i.file_name and _name_of(i.file_name, i.coco_url) is not None for i in records)
     return tuple(found.values()), unnamed
+
+
+def _size(record: _ImageRecord) -> tuple[int, int] | None:
+    width, height = record.width, record.height
+    return (width, height) if type(width) is type(height) is int and min(width, height) > 0 else None
 
 
 def _name_of(file_name: Any, coco_url: Any) -> _WrittenName | None:

@@ -9,7 +9,6 @@ and ``val/`` side by side. Bytes of the annotations stay as they are; images wit
 
 from __future__ import annotations
 
-import json
 import mmap
 import re
 import shutil
@@ -24,10 +23,12 @@ from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
     CocoImages,
     find_images,
     image_places,
+    quick_names,
     says_another_place,
     split_word,
     written_name,
 )
+from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import as_coco_writes, first_record, is_odd
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
@@ -36,9 +37,9 @@ from visionllm_interaction.datasets.ingestion.train_val_division import Division
 from visionllm_interaction.errors import InputDataError
 
 _HEAD_BYTES = 4096
-_RECORD_BYTES = 1 << 16
 _COCO_KEY = re.compile(rb'"(images|annotations|categories|info|licenses)"\s*:')
-_IMAGES = re.compile(rb'"images"\s*:\s*\[\s*(?=[{\]])')
+_VIDEOS = re.compile(rb'"file_names"\s*:\s*\[')
+"""Of YouTube-VIS, whose annotations are of videos."""
 _ROBOFLOW = "_annotations.coco.json"
 _SINGLE = (_ROBOFLOW, "result.json", "annotations.json", "labels.json", "instances.json", "instances_default.json")
 _NO_BOXES = ("captions", "panoptic", "image_info", "stuff")
@@ -69,7 +70,7 @@ def coco_files_of_any_name(folder: Path) -> tuple[Path, ...]:
     For folders in which nothing else is found: a name that tools use says more than what a file begins with.
     """
     found = [path for place in (folder, folder / "annotations") for path in _json_files(place) if is_coco(path)]
-    records = ((path, first_image(path) or {}) for path in found)
+    records = ((path, first_record(path, "images") or {}) for path in found)
     return tuple(path for path, record in records if "id" in record and written_name(record))
 
 
@@ -104,44 +105,31 @@ def is_coco(path: Path) -> bool:
     """Whether a file begins like COCO's JSON."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES).removeprefix(_BOM).lstrip()
-    return head.startswith(b"{") and bool(_COCO_KEY.search(head))
-
-
-def first_image(path: Path) -> Mapping[str, Any] | None:
-    """The first record of an annotation file's images; ``None`` if there is none that can be read."""
-    if not path.stat().st_size:
-        return None
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        start = _IMAGES.search(data)
-        if start is None:
-            return None
-        text = data[start.end() : start.end() + _RECORD_BYTES].decode("utf-8", errors="replace")
-    try:
-        record, _ = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
+    return head.startswith(b"{") and bool(_COCO_KEY.search(head)) and not _VIDEOS.search(head)
 
 
 def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
     """Whether a data set with COCO's file names lacks what stage 2 relies on, and it can be made.
 
-    That is: images have an address and no name (LVIS), a split's images lie elsewhere than in its own folder, or names
-    are paths of another machine.
+    That is: images have an address and no name (LVIS), a split's images lie elsewhere than in its own folder, names are
+    paths of another machine, or ids and numbers are written as texts.
     """
     for split, path in annotations.items():
-        record, folder = first_image(path), root / f"{split}2017"
+        record, folder = first_record(path, "images"), root / f"{split}2017"
         name = written_name(record) if record else None
         if record is None or name is None:
             continue
-        if not record.get("file_name"):
+        if not record.get("file_name") or is_odd(path):
             return True
         if folder.is_dir():
             if says_another_place(path, folder):
                 return True
             continue
         places = image_places(path, root, f"{split}2017")
-        if any((place / name).is_file() for place in places) or ImageFiles(root).has_near(name):
+        if any((place / name).is_file() for place in places):
+            return True
+        files = ImageFiles(root)
+        if any(files.has_near(written) for written in quick_names(path) or [name]):
             return True
     return False
 
@@ -202,7 +190,9 @@ def write_as_it_is(splits: Sequence[CocoSplit], folder: Path, *, division: Divis
 def _copied(split: CocoSplit, folder: Path) -> list[tuple[str, str]]:
     """(image, split) of each image."""
     target = folder / f"annotations/instances_{split.name}2017.json"
-    if split.images.must_be_named:
+    if is_odd(split.path):
+        target.write_bytes(msgspec.json.encode(_named_content(split.path, split.images)))
+    elif split.images.must_be_named:
         _write_with_names(split.path, target, split.images)
     else:
         shutil.copyfile(split.path, target)
@@ -215,13 +205,13 @@ def _write_with_names(path: Path, target: Path, found: CocoImages) -> None:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             begin, end = _span_of_images(data)
-            images = msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])
+            images = [_with_name(i, found) for i in msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             target.write_bytes(msgspec.json.encode(_named_content(path, found)))
             return
         with target.open("wb") as written:
             written.write(data[:begin])
-            written.write(b"[" + b",".join(_with_name(image, found) for image in images) + b"]")
+            written.write(b"[" + b",".join(images) + b"]")
             for at in range(end, len(data), _COPY_BYTES):
                 written.write(data[at : at + _COPY_BYTES])
 
@@ -237,7 +227,7 @@ def _named_content(path: Path, found: CocoImages) -> dict[str, Any]:
         written = written_name(image)
         if written is not None:
             image["file_name"] = found.names[written]
-    return content
+    return as_coco_writes(content) if is_odd(path) else content
 
 
 def _span_of_images(data: mmap.mmap) -> tuple[int, int]:

@@ -29,6 +29,7 @@ _TITLES = {
     "yolo": "YOLO",
     "labelme": "LabelMe",
     "openimages": "Open Images",
+    "via": "VGG Image Annotator",
 }
 _SPLIT_NAMES = {
     "train": ("", "train", "training", "trn", "trainval", "default", "train2017", "train2014"),

@@ -20,6 +20,7 @@ from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme,
 from visionllm_interaction.datasets.ingestion.formats.labelstudio import is_tasks, read_labelstudio
 from visionllm_interaction.datasets.ingestion.formats.openimages import openimages_files_in, read_openimages
 from visionllm_interaction.datasets.ingestion.formats.pascal_voc import read_voc
+from visionllm_interaction.datasets.ingestion.formats.via import is_via, read_via, via_files_in
 from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import names_file_in
 from visionllm_interaction.datasets.ingestion.formats.yolo.reader import read_yolo
 from visionllm_interaction.datasets.ingestion.formats.yolo.rows import looks_like_rows
@@ -32,8 +33,9 @@ READERS: dict[str, Callable[[DetectedDataset], ConvertedDataset]] = {
     "yolo": read_yolo,
     "labelme": read_labelme,
     "openimages": read_openimages,
+    "via": read_via,
 }
-READER_VERSION = 5
+READER_VERSION = 6
 """Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
 _LOOK_AT = 200
@@ -63,6 +65,8 @@ def detect_folder(folder: Path) -> DetectedDataset | None:
     tasks = tuple(path for path in files if path.suffix.lower() == ".json" and is_labelstudio(path))
     if tasks:
         return DetectedDataset("labelstudio", folder, tasks)
+    if via := via_files_in(folder):
+        return DetectedDataset("via", folder, via)
     places = [folder, *(child for child in _children(folder) if child.name.lower() in _ANNOTATION_FOLDERS)]
     labelme = tuple(path for place in places for path in _labelme_in(place))
     if labelme:
@@ -101,6 +105,8 @@ def detect_file(path: Path) -> DetectedDataset | None:
         return DetectedDataset("coco", path.parent, (path,))
     if path.suffix.lower() == ".json" and is_labelme(path):
         return DetectedDataset("labelme", path.parent, (path,))
+    if path.suffix.lower() in (".json", ".csv") and is_via(path):
+        return DetectedDataset("via", path.parent, (path,))
     if path.suffix.lower() == ".xml" and _is_voc(path):
         return DetectedDataset("voc", path.parent, (path,))
     if path.suffix.lower() in (".yaml", ".yml", ".data") and path == names_file_in(path.parent):

@@ -15,13 +15,16 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from visionllm_interaction.core.image_decoding import ENDINGS
+from visionllm_interaction.core.image_decoding import ENDINGS, UNREAD_ENDINGS
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 """Of an address (``file:``, ``s3:``), or a drive (``C:``)."""
+_NUMBER = re.compile(r"\d+")
 
 
 class ImageFiles:
@@ -64,12 +67,15 @@ class ImageFiles:
         """Find the file of a name that is right as it stands: as :meth:`find` does, unless it leads elsewhere."""
         return None if leads_elsewhere(name) else self.find(name, hint=hint)
 
-    def nearest(self, name: str, *, hint: str = "") -> Path | None:
+    def nearest(self, name: str, *, hint: str = "", size: tuple[int, int] | None = None) -> Path | None:
         """Find the file that shares the longest end of its path with ``name``.
+
+        A file in a folder of another number than the name's (``rec2/`` for ``rec1/``) is of another recording.
 
         Args:
             name: path or address as written in the annotations; its folders may be those of another machine.
             hint: folder name that decides between several matches, for example a split.
+            size: width and height in pixels that the annotations say; they decide where the folders do not.
 
         Returns:
             The image file, or ``None`` if there is none.
@@ -79,21 +85,34 @@ class ImageFiles:
         """
         for parts in _readings(name):
             for begin in range(len(parts)):
-                if fitting := self._ending_in(parts[begin:]):
-                    return self._one(name, fitting, hint)
+                if fitting := [n for n in self._ending_in(parts[begin:]) if not _of_another_recording(parts, n)]:
+                    return self._one(name, fitting, hint, size)
         return None
 
     def has_near(self, name: str) -> bool:
         """Whether a file shares an end of its path with ``name``, be it one or several."""
-        return any(self._ending_in(parts[-1:]) for parts in _readings(name))
+        return self.namesake(name) is not None
 
-    def nearest_of_all(self, absent: Iterable[str], *, taken: Collection[Path] = (), hint: str = "") -> dict[str, Path]:
+    def namesake(self, name: str) -> Path | None:
+        """A file that is called as ``name`` says, in whatever folder."""
+        found = (same[0] for parts in _readings(name) if (same := self._ending_in(parts[-1:])))
+        return next((self.root / same for same in found), None)
+
+    def nearest_of_all(
+        self,
+        absent: Iterable[str],
+        *,
+        taken: Collection[Path] = (),
+        hint: str = "",
+        sizes: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    ) -> dict[str, Path]:
         """Find the files of the names that say another place, as :meth:`nearest` does.
 
         Args:
             absent: the names in an annotation file that are not right as they stand.
             taken: files of its names that are; they become the image of no other name.
             hint: folder name that decides between several matches, for example a split.
+            sizes: name → width and height in pixels that the annotations say.
 
         Returns:
             Name → image file, of those that have one that no other name fits as well or better.
@@ -102,13 +121,18 @@ class ImageFiles:
             InputDataError: if several files fit a name equally well.
         """
         elsewhere = of_another_place(absent, some_are_right=bool(taken))
-        found = self.without_guesses({name: self.nearest(name, hint=hint) for name in elsewhere}, taken=taken)
+        found = self.without_guesses(
+            {name: self.nearest(name, hint=hint, size=sizes.get(name)) for name in elsewhere}, taken=taken
+        )
         return {name: file for name, file in found.items() if file}
 
     def without_guesses(
         self, found: Mapping[str, Path | None], *, taken: Collection[Path] = ()
     ) -> dict[str, Path | None]:
         """Leave a file that was found for several names to the one whose folders agree best with it.
+
+        A folder in which a name has found its file by more than the file's own name belongs to that name's folder:
+        what a name of another folder finds there is a namesake.
 
         Args:
             found: name → file.
@@ -126,38 +150,22 @@ class ImageFiles:
         for file, several in names.items():
             if len(several) < 2:
                 continue
-            agreement = {name: self._agreement(name, file) for name in several}
+            agreement = {name: self.agreement(name, file) for name in several}
             best = [name for name in several if agreement[name] == max(agreement.values())]
             kept |= {name: file if [name] == best else None for name in several}
-        return kept
+        return kept | dict.fromkeys(self._namesakes(kept))
 
-    def beside(self, annotation: Path, *, stated: str = "") -> Path | None:
-        """Find the image with the stem of an annotation file.
+    def _namesakes(self, found: Mapping[str, Path | None]) -> list[str]:
+        agreement = {name: self.agreement(name, file) for name, file in found.items() if file}
+        most: dict[Path, int] = defaultdict(int)
+        for name, parts in agreement.items():
+            if file := found[name]:
+                most[file.parent] = max(most[file.parent], parts)
+        return [name for name, parts in agreement.items() if (f := found[name]) and parts < 2 <= most[f.parent]]
 
-        An image in the same folder comes first, then the only one of that stem, then the nearest. Of several that are
-        equally near it is the one whose path agrees with what the file says.
-
-        Args:
-            annotation: path of the annotation file.
-            stated: path of the image as the file says it; its folders may be those of another machine.
-
-        Returns:
-            The image file, or ``None`` if there is none.
-
-        Raises:
-            InputDataError: if several are equally near.
-        """
-        fitting = self._by_stem.get(annotation.stem, [])
-        if len(fitting) <= 1:
-            return self.root / fitting[0] if fitting else None
-        own = set(annotation.relative_to(self.root).parts[:-1])
-        nearness = {name: len(own & set(PurePosixPath(name).parts[:-1])) for name in fitting}
-        same = [name for name in fitting if (self.root / name).parent == annotation.parent]
-        best = same or [name for name, near in nearness.items() if near == max(nearness.values())]
-        if len(best) > 1 and stated:
-            agreement = {name: self._agreement(stated, self.root / name) for name in best}
-            best = [name for name in best if agreement[name] == max(agreement.values())]
-        return self._one(annotation.stem, best, "")
+    def of_stem(self, stem: str) -> list[str]:
+        """The names, relative to the folder, of the images with this stem."""
+        return self._by_stem.get(stem, [])
 
     def _ending_in(self, parts: tuple[str, ...]) -> list[str]:
         if not parts:
@@ -168,17 +176,39 @@ class ImageFiles:
             found = self._by_stem.get(last, [])
         return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
 
-    def _agreement(self, name: str, file: Path) -> int:
+    def agreement(self, name: str, file: Path) -> int:
         """How many parts of a name, from its end, are the file's."""
         own = file.relative_to(self.root).parts
         return max((equal_at_end(parts, own) for parts in _readings(name)), default=0)
 
-    def _one(self, name: str, fitting: list[str], hint: str) -> Path | None:
+    def only(self, name: str, fitting: list[str], *, size: tuple[int, int] | None) -> str:
+        """The only one of several images, or the only one of a size.
+
+        Args:
+            name: what they were found for, for the error.
+            fitting: their names, relative to the folder; at least one.
+            size: width and height in pixels.
+
+        Returns:
+            Its name.
+
+        Raises:
+            InputDataError: if several fit.
+        """
+        return str(self._one_name(name, fitting, "", size))
+
+    def _one(self, name: str, fitting: list[str], hint: str, size: tuple[int, int] | None = None) -> Path | None:
+        only = self._one_name(name, fitting, hint, size)
+        return self.root / only if only else None
+
+    def _one_name(self, name: str, fitting: list[str], hint: str, size: tuple[int, int] | None) -> str | None:
         if len(fitting) > 1 and hint:
             near = [n for n in fitting if hint.casefold() in (part.casefold() for part in PurePosixPath(n).parts[:-1])]
             fitting = near or fitting
         if len(fitting) > 1 and name in fitting:
             fitting = [name]
+        if len(fitting) > 1 and size is not None:
+            fitting = [n for n in fitting if upright_size(self.root / n) == size] or fitting
         if len(fitting) > 1:
             raise InputDataError(
                 "Several images fit one name in the annotations.",
@@ -188,7 +218,7 @@ class ImageFiles:
                 fix="keep the images of each subset or recording in a folder that the annotations name too, "
                 "or move the copies out of the data folder",
             )
-        return self.root / fitting[0] if fitting else None
+        return fitting[0] if fitting else None
 
 
 def leads_elsewhere(name: str) -> bool:
@@ -230,6 +260,40 @@ def moved_notes(moved: Mapping[str, Path], *, images: int, root: Path) -> tuple[
     return (
         f"{len(moved)} of {images} images are named by a path that is not here, such as {written}: "
         f"each is the file that shares the longest end of its path with it, here {file.relative_to(root)}",
+    )
+
+
+def namesakes_note(absent: Iterable[str], files: ImageFiles) -> tuple[str, ...]:
+    """Which images are missing although others are called so, in a sentence.
+
+    Args:
+        absent: names as written of the images that are not here.
+        files: the image files of the data set.
+
+    Returns:
+        The sentence; nothing if there are none.
+    """
+    namesakes = {name: file for name in absent if (file := files.namesake(name))}
+    if not namesakes:
+        return ()
+    written, file = next(iter(namesakes.items()))
+    return (
+        f"{len(namesakes)} images are missing, though others are called so: {file.relative_to(files.root)} was not "
+        f"taken for {written}, since folders of other images or of another number hold it. If it is the same image, "
+        "rename its folder as the annotations have it",
+    )
+
+
+def unread_images_note(root: Path) -> tuple[str, ...]:
+    """Which images below the data folder are in formats that are not read, in a sentence; nothing if there are none."""
+    found = [path for path in root.rglob("*") if path.suffix.lower() in UNREAD_ENDINGS and path.is_file()]
+    shown = sorted(path.relative_to(root) for path in found if not _is_hidden(path.relative_to(root)))
+    if not shown:
+        return ()
+    endings = ", ".join(sorted({path.suffix.lower() for path in shown}))
+    return (
+        f"{len(shown)} files are images in formats that are not read ({endings}), such as {shown[0]}: "
+        "convert them to PNG or JPEG, upright, under the same names",
     )
 
 
@@ -284,6 +348,26 @@ def _is_hidden(path: Path) -> bool:
 
 def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
     return parts[-len(end) :] == end
+
+
+def _of_another_recording(written: Sequence[str], name: str) -> bool:
+    """Whether the first folder in which a name and a file differ, from their ends, has another number."""
+    own = PurePosixPath(name).parts
+    equal = equal_at_end(written, own)
+    equal = max(equal, 1)  # the file's own name may differ in case or in how accents are written
+    return len(written) > equal < len(own) and numbered_apart(written[-1 - equal], own[-1 - equal])
+
+
+def numbered_apart(one: str, other: str) -> bool:
+    """Whether two folders differ in their numbers only: ``rec1`` and ``rec2``, but not ``rec1`` and ``rec01``."""
+    texts, numbers = zip(*(_NUMBER.subn("#", name.casefold()) for name in (one, other)), strict=True)
+    values = [[int(number) for number in _NUMBER.findall(name)] for name in (one, other)]
+    return bool(numbers[0]) and texts[0] == texts[1] and values[0] != values[1]
+
+
+def of_other_recordings(folders: Collection[str], others: Collection[str]) -> bool:
+    """Whether some of the folders of two files, in which they differ, differ in their numbers only."""
+    return any(numbered_apart(one, two) for one in set(folders) - set(others) for two in set(others) - set(folders))
 
 
 def equal_at_end(one: Sequence[str], other: Sequence[str]) -> int:

@@ -35,6 +35,10 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.images_of_annotation_files import (
+    Stated,
+    images_of_annotation_files,
+)
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _REASONS = {
@@ -79,26 +83,44 @@ def read_labelme(data: DetectedDataset) -> ConvertedDataset:
     """
     files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
-    images = [image for path in data.files if (image := _converted_image(path, files, left_out))]
-    used = {image.file for image in images}
+    read = {path: content for path in data.files if (content := _content(path, files.root, left_out))}
+    found = images_of_annotation_files({path: _stated(read.get(path)) for path in data.files}, files)
+    images = [
+        image
+        for path, content in read.items()
+        if (image := _converted_image(path, content, found.images.get(path), files.root, left_out))
+    ]
+    used = set(found.images.values())
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out), found.notes(data.root))
 
 
-def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> ConvertedImage | None:
-    where = path.relative_to(files.root).as_posix()
+def _content(path: Path, root: Path, left_out: list[LeftOut]) -> LabelMeFile | None:
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
+        return msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
+        where = path.relative_to(root).as_posix()
         left_out.append(LeftOut("annotation file", f"it is not LabelMe's JSON ({error})", where, None, faulty=True))
         return None
-    file = files.beside(path, stated=content.imagePath or "") or (
-        files.nearest(content.imagePath) if content.imagePath else None
-    )
-    stated = (content.imageWidth or 0, content.imageHeight or 0)
-    size = stated if min(stated) > 0 else (upright_size(file) if file else None)
+
+
+def _stated(content: LabelMeFile | None) -> Stated:
+    name = (content.imagePath if content else None) or ""
+    return Stated(name, name, _stated_size(content) if content else None)
+
+
+def _stated_size(content: LabelMeFile) -> tuple[int, int] | None:
+    size = (content.imageWidth or 0, content.imageHeight or 0)
+    return size if min(size) > 0 else None
+
+
+def _converted_image(
+    path: Path, content: LabelMeFile, file: Path | None, root: Path, left_out: list[LeftOut]
+) -> ConvertedImage | None:
+    where = path.relative_to(root).as_posix()
+    size = _stated_size(content) or (upright_size(file) if file else None)
     if size is None:
         reason = "it does not say how large its image is, and there is no image"
         left_out.append(LeftOut("annotation file", reason, where, content.imagePath, faulty=True))
@@ -106,7 +128,7 @@ def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> 
     shapes = _joined([shape for entry in content.shapes if (shape := _shape(entry, size, where, left_out))])
     flags = {key: value for key, value in (content.flags or {}).items() if value}
     extra = {"labelme": {"flags": flags}} if flags else {}
-    return ConvertedImage(_name(file, content, path), file, *size, _subset(path, files.root), tuple(shapes), extra)
+    return ConvertedImage(_name(file, content, path), file, *size, _subset(path, root), tuple(shapes), extra)
 
 
 def _name(file: Path | None, content: LabelMeFile, path: Path) -> str:
@@ -148,7 +170,7 @@ def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, si
     extra = {"labelme": {"kind": kind, **facts}}
     if kind == "rectangle":
         return AnnotatedShape(label, box_around(points), attributes=attributes, extra=extra)
-    if kind == "rotation":
+    if kind in ("rotation", "oriented_rectangle"):
         return turned_box(label, points, size=size, track_id=None, attributes=attributes, extra=extra)
     if kind == "circle":
         (x, y), edge = points[0], points[1]

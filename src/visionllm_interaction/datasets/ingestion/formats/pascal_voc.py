@@ -40,6 +40,10 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, equal_at_end
+from visionllm_interaction.datasets.ingestion.formats.images_of_annotation_files import (
+    Stated,
+    images_of_annotation_files,
+)
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
@@ -67,12 +71,14 @@ def read_voc(data: DetectedDataset) -> ConvertedDataset:
     read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
     subsets = _subsets(data.root, data.files, left_out)
     repeated = _repeated(root.findtext("filename") or "" for root in read.values())
-    images, used = [], {files.beside(path) for path in data.files if path not in read}
+    subset_of = {path: subsets.get(path, "") if subsets else _folder_subset(path, data.root) for path in read}
+    found = images_of_annotation_files(
+        {path: _stated(read.get(path), repeated, subset_of.get(path, "")) for path in data.files}, files
+    )
+    images, used = [], set(found.images.values())
     for path, root in read.items():
         where = path.relative_to(data.root).as_posix()
-        subset = subsets.get(path, "") if subsets else _folder_subset(path, data.root)
-        file = _file(root, path, files, repeated, subset)
-        used.add(file)
+        subset, file = subset_of[path], found.images.get(path)
         if subsets and path not in subsets:
             left_out.append(LeftOut("image", "no list of a split names it", where, path.stem))
             continue
@@ -81,20 +87,19 @@ def read_voc(data: DetectedDataset) -> ConvertedDataset:
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out), found.notes(data.root))
 
 
-def _file(root: Any, path: Path, files: ImageFiles, repeated: frozenset[str], subset: str) -> Path | None:
-    """The image of an XML file: that of its own name, else what ``<path>`` or ``<folder>`` and ``<filename>`` say.
+def _stated(root: Any, repeated: frozenset[str], subset: str) -> Stated:
+    """What an XML file says of its image: ``<path>``, or ``<folder>`` and ``<filename>``.
 
     Files are renamed after labelling, together; what ``<filename>`` says is then the name of another time.
     """
+    if root is None:
+        return Stated()
     stated = root.findtext("filename") or ""
     address = root.findtext("path") or "/".join(filter(None, (root.findtext("folder"), stated)))
-    file = files.beside(path, stated=address)
-    if file is None and stated and stated not in repeated:
-        file = files.nearest(stated, hint=subset)
-    return file
+    return Stated(address, "" if stated in repeated else stated, _stated_size(root), subset)
 
 
 def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
@@ -195,13 +200,15 @@ def _name_without_file(stated: str, path: Path, repeated: frozenset[str]) -> str
 
 
 def _size(root: Element, file: Path | None) -> tuple[int, int] | None:
+    return _stated_size(root) or (upright_size(file) if file else None)
+
+
+def _stated_size(root: Element) -> tuple[int, int] | None:
     try:
         width, height = (int(float(root.findtext(f"size/{key}") or 0)) for key in ("width", "height"))
-    except ValueError:
-        width = height = 0
-    if width > 0 and height > 0:
-        return width, height
-    return upright_size(file) if file else None
+    except (ValueError, OverflowError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
 
 
 def _about(root: Element) -> dict[str, Any]:
@@ -272,7 +279,9 @@ def _corners(element: Element) -> list[Decimal]:
     corners = [Decimal(str(text).strip()) for text in texts]
     if not all(corner.is_finite() for corner in corners):
         raise ValueError("its box is not finite")
-    return corners
+    # Drawn from the lower right one: some tools write them so.
+    (left, right), (top, bottom) = sorted(corners[::2]), sorted(corners[1::2])
+    return [left, top, right, bottom]
 
 
 def _texts(element: Element) -> list[str | None]:

@@ -11,10 +11,12 @@ from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import notes as odd_notes
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import find_splits, write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
+from visionllm_interaction.datasets.ingestion.formats.image_files import unread_images_note
 from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.file_scan import scan_files
@@ -192,6 +194,9 @@ def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     if data.format == "coco":
         splits = find_splits(data, subsets=config.subsets)
         notes = [note for split in splits for note in split.images.notes(data.root)]
+        notes += odd_notes(split.path for split in splits)
+        if any(name not in split.images.files for split in splits for name in split.images.names.values()):
+            notes += unread_images_note(data.root)
         return Read(partial_call(write_as_it_is, splits, division=division_of(config)), {}, tuple(notes))
     plugin = plugin_of(data.format)
     converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
@@ -199,7 +204,8 @@ def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     shapes = sum(len(converted_image.shapes) for converted_image in converted.images)
     log.info("converting", format=data.format, images=len(converted.images), annotations=shapes)
     write = partial_call(write_coco, converted, subsets=config.subsets, division=division_of(config))
-    return Read(write, summary(converted), converted.notes)
+    unread = unread_images_note(data.root) if any(image.file is None for image in converted.images) else ()
+    return Read(write, summary(converted), (*converted.notes, *unread))
 
 
 def _groups_key(config: IngestConfig) -> object:

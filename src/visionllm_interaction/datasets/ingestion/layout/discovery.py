@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
 from visionllm_interaction.datasets.ingestion.formats.unsupported_formats import name_unread
 from visionllm_interaction.errors import InputDataError
@@ -19,11 +20,13 @@ from visionllm_interaction.utils.plugins import unusable_plugins
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
 
+_NAMED_DEPTH = 5
+_MOST_FOLDERS = 500
 _LAYOUT = (
     "train2017/, val2017/ and annotations/instances_{train,val}2017.json, or an export of CVAT (XML), "
-    "Label Studio (JSON), Pascal VOC, YOLO, LabelMe or Open Images, with its images"
+    "Label Studio (JSON), Pascal VOC, YOLO, LabelMe, VIA or Open Images, with its images"
 )
-_A_FILE_PER_IMAGE = ("voc", "labelme")
+_SPREAD = ("voc", "labelme", "via")
 """Formats whose files may be spread over folders, of recordings or of splits."""
 
 
@@ -61,7 +64,16 @@ def locate(path: StrPath) -> CocoDataset | DetectedDataset:
     found = _search(path, _data_set_in) or _search(path, detect_by_plugin)
     if found is None:
         raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
-    return found
+    return _with_images(path, found)
+
+
+def _with_images(path: Path, found: CocoDataset | DetectedDataset) -> CocoDataset | DetectedDataset:
+    """A data set whose images lie beside the folder of its files: ``annotations/rec1/`` and ``images/rec1/``."""
+    if isinstance(found, CocoDataset) or found.format not in _SPREAD or (found.root / "ImageSets").is_dir():
+        return found
+    roots = [folder for folder in (found.root, *found.root.parents) if folder.is_relative_to(path)]
+    root = next((folder for folder in roots if ImageFiles(folder).names), found.root)
+    return replace(found, root=root)
 
 
 def _search(
@@ -84,7 +96,7 @@ def _together(path: Path, sets: Sequence[CocoDataset | DetectedDataset]) -> Dete
     """One data set of several folders with a file for each image, where none of them has lists of splits."""
     foreign = [found for found in sets if isinstance(found, DetectedDataset)]
     formats = {found.format for found in foreign}
-    if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_A_FILE_PER_IMAGE):
+    if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_SPREAD):
         return None
     if any((found.root / "ImageSets").is_dir() for found in foreign):
         return None
@@ -126,7 +138,27 @@ def _data_set_in(folder: Path) -> CocoDataset | DetectedDataset | None:
     return source_in(folder)
 
 
+def _deeper(path: Path) -> Path | None:
+    """A data set that lies deeper than is searched, to be named; ``None`` if there is none, or too much to look at."""
+    level = [path]
+    for depth in range(1, _NAMED_DEPTH + 1):
+        level = [child for folder in level for child in _subfolders(folder)]
+        if len(level) > _MOST_FOLDERS:
+            return None
+        if depth > SEARCH_DEPTH and (found := next((folder for folder in level if _data_set_in(folder)), None)):
+            return found
+    return None
+
+
 def _nothing(path: Path, found: str) -> InputDataError:
+    if path.is_dir() and (deeper := _deeper(path)):
+        return InputDataError(
+            "No data set is in this folder, but one lies deeper.",
+            expected=f"a data set at most {SEARCH_DEPTH} levels below",
+            found=str(deeper.relative_to(path)),
+            where=str(path),
+            fix=f"name its folder: -o data.root={deeper}",
+        )
     known = name_unread(path)
     if known is not None:
         return InputDataError(

@@ -64,6 +64,15 @@ BOXES = (
         "dataset",
     ),
     IssueType(
+        "BOX-KIND-UNCLEAR",
+        "the boxes of a split may be x, y, width, height or something else, and neither masks nor areas tell",
+        "five boxes, each possible as x1, y1, x2, y2 too; boxes that end at edges only if x, y is the centre",
+        "if they are of another kind, every box is wrong",
+        "look at a few images with their boxes (the report shows some), and convert the boxes at their source",
+        "dataset",
+        action="warn",
+    ),
+    IssueType(
         "BOX-LOOKS-NORMALISED",
         "the boxes of a split look like shares of the image instead of pixels",
         "[0.41, 0.22, 0.10, 0.08], as YOLO files have them",

@@ -19,7 +19,7 @@ import yaml
 
 from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, read_text
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, of_other_recordings
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -385,7 +385,12 @@ class LabelFiles:
         rest = [name for name in names if name not in direct]
         found = dict(direct)
         for name in rest:
-            fitting = [path for path in self._by_stem[PurePosixPath(name).stem] if path not in used]
+            own = PurePosixPath(name).parts[:-1]
+            fitting = [
+                path
+                for path in self._by_stem[PurePosixPath(name).stem]
+                if path not in used and not of_other_recordings(own, path.relative_to(self._root).parts[:-1])
+            ]
             if path := self._nearest(name, fitting):
                 found[name] = path
         self._refuse_shared(found, direct)

@@ -2,7 +2,7 @@
 
 A row does not say what it is. The numbers after the class may be
 
-- 4: centre and size; 5: the same and a confidence or a track;
+- 4: centre and size; 5: the same and a confidence or a track; 6: the same and both (Ultralytics' tracking);
 - 8 (9): the corners of an oriented box (and a confidence);
 - 6 and more, even: the points of an outline; with one more, a confidence at the end;
 - 4 + k·2 or 4 + k·3: centre and size, then k key points.
@@ -31,10 +31,15 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
 
 _BOX_NUMBERS = 5
 """Most numbers of a box: centre, size, and one that may be a confidence or a track."""
+_TRACK_NUMBERS = 6
 _CORNER_NUMBERS = 8
 _MARGIN = 0.02
 _VISIBILITIES = (0.0, 1.0, 2.0)
 _MOST, _NEARLY_ALL = 0.9, 0.95
+_TRACKING = (
+    "rows of 7 numbers were read as a box, a confidence and a track, as tracking writes them: "
+    "they are detections, not what somebody labelled"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,13 @@ class RowFormat:
     key_points: tuple[int, int] | None = None
     """Number of key points and numbers for each (2: x, y; 3: x, y, visibility)."""
     notes: tuple[str, ...] = ()
+    tracks: bool = False
+    """Whether rows of six numbers are boxes with a confidence and the number of a track."""
 
     def coordinates(self, row: YoloRow) -> Sequence[float]:
         """The numbers of a row that are shares of the image for certain."""
         even = len(row.values) - len(row.values) % 2
-        return row.values[: 4 if self.key_points else even]
+        return row.values[: 4 if self.key_points or (self.tracks and len(row.values) == _TRACK_NUMBERS) else even]
 
 
 def parse_row(line: str, *, where: str) -> YoloRow | LeftOut:
@@ -87,6 +94,9 @@ def recognise(rows: Sequence[YoloRow], key_points: tuple[int, int] | None) -> Ro
     """How ``rows`` are to be read; ``key_points`` as ``data.yaml`` says, if it does."""
     if key_points:
         return RowFormat(key_points)
+    tracked = _is_tracking([row.values for row in rows])
+    if tracked:
+        return RowFormat(tracks=True, notes=(_TRACKING,))
     long = [row.values for row in rows if len(row.values) > _BOX_NUMBERS]
     lengths = {len(values) for values in long}
     if len(lengths) != 1:
@@ -103,6 +113,17 @@ def recognise(rows: Sequence[YoloRow], key_points: tuple[int, int] | None) -> Ro
             )
             return RowFormat(found, (note,))
     return RowFormat()
+
+
+def _is_tracking(rows: Sequence[tuple[float, ...]]) -> bool:
+    """Whether rows of six numbers end in a confidence and the whole number of a track, as no outline does."""
+    six = [values for values in rows if len(values) == _TRACK_NUMBERS]
+    return (
+        bool(six)
+        and all(0 <= values[4] <= 1 and values[5] >= 1 and values[5] == int(values[5]) for values in six)
+        and all(len(values) in (4, 5, _TRACK_NUMBERS) for values in rows)
+        and any(values[5] > 1 for values in six)
+    )
 
 
 def _share(rows: Sequence[tuple[float, ...]], fits: Callable[[tuple[float, ...]], bool]) -> float:
@@ -146,6 +167,10 @@ def to_shape(row: YoloRow, label: str, form: RowFormat, size: tuple[int, int]) -
     values, count = row.values, len(row.values)
     if count in (4, 5):
         return AnnotatedShape(label, _box(values, size), extra=_fifth(values[4:]))
+    if form.tracks and count == _TRACK_NUMBERS:
+        return AnnotatedShape(
+            label, _box(values, size), track_id=int(values[5]), extra={"yolo": {"confidence": values[4]}}
+        )
     if form.key_points:
         return _with_key_points(row, label, form.key_points, size)
     if count % 2 and not (0 <= values[-1] <= 1 and _is_outline(values)):

@@ -1,0 +1,114 @@
+"""COCO files with ids as texts or with a decimal point, numbers as texts, and outlines without their second bracket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exported_data import annotations, objects, splits, take_in, write
+from small_coco import make_coco, read
+from small_coco import write as write_coco
+
+ID_KEYS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
+
+
+def with_ids(content: Any, new: Callable[[str, int], Any]) -> Any:
+    """All ids written anew; ``new`` gets what they are of."""
+    what = {"image_id": "images", "category_id": "categories"}
+    for section, keys in ID_KEYS.items():
+        for record in content[section]:
+            record |= {key: new(what.get(key, section), record[key]) for key in keys}
+    return content
+
+
+WAYS: dict[str, Callable[[str, int], Any]] = {
+    "texts": lambda _, number: str(number),
+    "with a decimal point": lambda _, number: float(number),
+    "texts with a decimal point": lambda _, number: f"{number}.0",
+    "images as texts": lambda of, number: str(number) if of == "images" else number,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ids_that_are_numbers_become_these_numbers(tmp_path: Path, way: str) -> None:
+    root = make_coco(tmp_path / "data")
+    given = {split: read(root, split) for split in ("train", "val")}
+    for split, content in given.items():
+        write_coco(root, split, with_ids(json.loads(json.dumps(content)), WAYS[way]))
+    manifest = take_in(root)
+    assert splits(manifest) == given
+    assert manifest.source is not None and "ids are written as texts" in manifest.source.notes[-1]
+
+
+def test_ids_that_are_no_numbers_are_counted_and_kept_beside(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    expected = objects(take_in(make_coco(tmp_path / "as it was")))
+    for split in ("train", "val"):
+        write_coco(root, split, with_ids(read(root, split), lambda of, number: f"{of}-{number:x}"))
+    manifest = take_in(root)
+    assert objects(manifest) == expected
+    for content in splits(manifest).values():
+        assert [image["id"] for image in content["images"]] == list(range(1, len(content["images"]) + 1))
+        assert all(image["source_id"].startswith("images-") for image in content["images"])
+
+
+def test_a_reference_to_nothing_stays_one(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    content = with_ids(read(root, "train"), lambda _, number: str(number))
+    content["annotations"][2]["image_id"] = "nobody"
+    write_coco(root, "train", content)
+    written = splits(take_in(root))["train"]
+    assert written["annotations"][2]["image_id"] == "nobody", "for stage 2 to name"
+
+
+def test_an_export_of_via_2_is_read(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    content = {
+        "info": {"description": "VIA project exported to COCO format"},
+        "images": [{"id": 0, "width": 200, "height": 100, "file_name": "a.jpg", "license": 1, "date_captured": ""}],
+        "annotations": [
+            {
+                "id": 0,
+                "image_id": "0",
+                "category_id": 2,
+                "segmentation": [1, 1, 21, 1, 21, 31, 1, 31],
+                "area": 600,
+                "bbox": [1, 1, 20, 30],
+                "iscrowd": 0,
+            }
+        ],
+        "categories": [{"id": 2, "name": "cup", "supercategory": "type"}],
+    }
+    write(root / "via_export_coco.json", json.dumps(content))
+    manifest = take_in(root)
+    assert objects(manifest) == [("a.jpg", "cup", (1.0, 1.0, 20.0, 30.0))]
+    assert annotations(manifest)[0]["segmentation"] == [[1, 1, 21, 1, 21, 31, 1, 31]]
+
+
+def test_numbers_as_texts_are_numbers(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    given = read(root, "train")
+    content = json.loads(json.dumps(given))
+    for image in content["images"]:
+        image |= {"width": str(image["width"]), "height": f"{image['height']}"}
+    for annotation in content["annotations"]:
+        annotation["bbox"] = [str(value) for value in annotation["bbox"]]
+    write_coco(root, "train", content)
+    found = splits(take_in(root))["train"]
+    assert found["images"] == given["images"]
+    assert [a["bbox"] for a in found["annotations"]] == [a["bbox"] for a in given["annotations"]]
+
+
+def test_records_that_are_right_keep_their_ids_beside_texts(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    content = read(root, "train")
+    large = 2**62 + 1
+    content["annotations"][0]["id"] = "first"
+    content["annotations"][1]["id"] = large
+    write_coco(root, "train", content)
+    written = splits(take_in(root))["train"]["annotations"]
+    assert (written[0]["id"], written[0]["source_id"], written[1]["id"]) == (1, "first", large)
+    assert written[1:] == content["annotations"][1:]
