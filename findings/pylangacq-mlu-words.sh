@@ -3,8 +3,8 @@
 #
 # Where an utterance of a CHAT transcript has no %mor line, `mluw` counts its full stop as a word; with the line it does
 # not. An utterance without any word (`xxx .`, a laugh) counts as one word long. %mor is a tier that taggers add later:
-# the untagged transcript gives higher values than the tagged one, by up to one word an utterance. CLAN's MLU, which the
-# measure is named after, counts no punctuation, and leaves utterances without words out.
+# the untagged transcript gives higher values than the tagged one, by up to one word an utterance. The field's measure
+# counts no punctuation, and leaves out utterances that cannot be understood (`xxx`).
 #
 # Expected: 2 and 2 ("the ball ."), and 3 for "the ball rolls ." beside "xxx ." and a laugh.
 # Seen: tagged 2, untagged 3 | with two utterances without words 1.66667
