@@ -145,10 +145,7 @@ def test_the_ray_jobs_command_exists_and_has_room_for_its_workers() -> None:
     [container] = workers["template"]["spec"]["containers"]
     assert int(options["--workers"]) <= workers["replicas"]
     assert int(options["--cpus"]) <= int(container["resources"]["requests"]["cpu"])
-    head = spec["rayClusterSpec"]["headGroupSpec"]["rayStartParams"]
-    assert head["num-cpus"] == "0"
-    for node in (head, workers["rayStartParams"]):
-        assert {"dashboard-agent-grpc-port", "runtime-env-agent-port"} <= node.keys(), "Ray waits 15 s where one is not"
+    assert spec["rayClusterSpec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
 
 def analysis_app() -> typer.Typer:

@@ -30,8 +30,6 @@ _ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # Its processes write to stderr between the lines of a command; their log files stay.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
-    # A node gives up when its agent of environments, a process that imports much, does not answer in 30 s.
-    "RAY_agent_register_timeout_ms": "120000",
 }
 _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE_BYTES = 100 << 20
