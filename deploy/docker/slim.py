@@ -19,9 +19,6 @@ NEVER_LOADED = (
     "pyarrow/libarrow_python*.so",
     "pyarrow/libarrow_python*.so.*.*.*",
     "pyarrow/*flight*",
-    # NumPy: compilers of extensions.
-    "numpy/distutils",
-    "numpy/f2py",
     "numpy/_core/include",
     # OpenVINO: devices and file formats other than a processor, its own format, ONNX and TFLite.
     "openvino/include",

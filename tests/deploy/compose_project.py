@@ -148,7 +148,7 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
             "VISIONLLM_LLM_FILE": gguf.name,
             "VISIONLLM_LLM_MODEL": "local",
             "VISIONLLM_LLM_URL": "http://llm:8080/v1",
-            # Built for the machine it was built on, the stand-in of a virtual machine with AMX ends at its first product.
+            # A stand-in that was built for a virtual machine with AMX ends at its first product.
             "VISIONLLM_LLM_REPACK": "0",
         }
         settings |= model

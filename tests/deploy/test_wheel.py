@@ -118,6 +118,7 @@ def test_questions_measures_and_validation_work(visionllm: Visionllm) -> None:
 
 def test_a_slim_installation_does_the_same(slim_environment: Path, folder: Path) -> None:
     assert megabytes(slim_environment) < SLIM_MEGABYTES
+    _run(slim_environment / "bin/python", "-c", "from numpy import *")  # as SciPy does
     call = _caller(slim_environment, folder)
     _questions_measures_and_validation(call)
     for command in ("doctor", "ingest", "transform", "export", "describe"):
