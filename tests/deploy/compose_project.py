@@ -96,7 +96,7 @@ class ComposeProject:
 
     def new_key(self) -> str:
         """A key of the service, as an administrator makes it."""
-        made = docker("exec", self.holder, "visionllm", "keys", "create", "test", "--json").stdout
+        made = docker("exec", self.holder, "visionllm", "keys", "create", "test", "--role", "admin", "--json").stdout
         return str(json.loads(made)["key"])
 
     def hosts(self) -> tuple[str, ...]:
