@@ -226,6 +226,8 @@ def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
     if "llm" in services:
         services["llm"]["volumes"] = [f"{Path(os.environ[GGUF]).parent}:/models:ro"]
         services["llm"]["image"] = _available("llm", services["llm"]["image"])
+        # On two cores that all services share, one answer has taken more than the two minutes of the settings.
+        services["service"]["command"] += ["-o", "reason.endpoint.timeout_s=900"]
     for name in ("service", "worker"):
         services[name]["environment"] = {"VISIONLLM_HEALTH_URL": f"http://{addresses[name]}:8000/v1/healthz"}
     services["postgres"]["command"] = ["-c", f"listen_addresses={addresses['postgres']}"]
