@@ -93,7 +93,7 @@ test-browser: $(VENV)/.ready-dev ## The page in Chromium
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
 	$(BIN)/pytest -m llm
 test-docker: $(VENV)/.ready-dev ## The container images; needs a Docker engine
-	$(BIN)/pytest -m docker
+	$(BIN)/pytest -m docker -s
 test-compose: $(VENV)/.ready-dev ## All services together, with a fault drill; needs a Docker engine and compose
 	$(BIN)/pytest -m compose -s
 test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster

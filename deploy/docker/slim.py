@@ -1,5 +1,6 @@
-"""Remove from installed packages what the image `cpu` never loads, and the symbols of their libraries.
+"""Remove from installed packages what nothing without torch loads, and the symbols of their libraries.
 
+For the image `cpu`, and for a base installation where disk is scarce.
 Usage: slim.py SITE-PACKAGES        needs strip, of Debian's package binutils
 """
 
@@ -11,23 +12,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 NEVER_LOADED = (
-    # Arrow: servers of Flight, headers for compilers.
+    # Arrow: servers of Flight; what compilers need, a library under the names that linkers look for among it.
     "pyarrow/include",
+    "pyarrow/includes",
+    "pyarrow/src",
+    "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*.*",
     "pyarrow/*flight*",
+    "numpy/_core/include",
     # OpenVINO: devices and file formats other than a processor, its own format, ONNX and TFLite.
     "openvino/include",
     "openvino/libs/cache.json",
     "openvino/libs/libopenvino_intel_[gn]pu_plugin.so",
     *(f"openvino/libs/libopenvino_{name}_frontend.so*" for name in ("gguf", "jax", "paddle", "pytorch")),
-    # Tests and type stubs of all of them.
+    # Tests, type stubs and sources of all of them.
     "**/test",
     "**/tests",
     "**/*.pyi",
+    "**/*.pyx",
+    "**/*.px[di]",
+    "**/*.a",
 )
 
 
 def remove_unused(site: Path) -> None:
-    """Remove what no command of this image loads."""
+    """Remove what no command loads."""
     for pattern in NEVER_LOADED:
         for path in list(site.glob(pattern)):
             if path.is_dir():
@@ -68,5 +77,7 @@ def strip_symbols(site: Path) -> None:
 
 
 if __name__ == "__main__":
+    if (Path(sys.argv[1]) / "torch").exists():
+        sys.exit("torch is installed here, and loads some of what would be removed: nothing was changed")
     remove_unused(Path(sys.argv[1]))
     strip_symbols(Path(sys.argv[1]))

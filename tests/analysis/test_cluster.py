@@ -15,8 +15,9 @@ import av
 import numpy as np
 import psutil
 import pytest
+import structlog.testing
 
-from visionllm_interaction.analysis import Pool, analyze
+from visionllm_interaction.analysis import Pool, analyze, ray_backend
 from visionllm_interaction.errors import ServiceError, UsageError
 from visionllm_interaction.store.object_storage.copying import copy_folder
 from visionllm_interaction.store.video_status_ledger import read_ledger
@@ -43,7 +44,32 @@ def test_a_cluster_that_does_not_start_is_said_in_our_words(
     with pytest.raises(ServiceError, match="cannot be reached") as caught:
         analyze([clip], tmp_path / "store", detections="truth", pool=Pool())
     assert caught.value.found == "The current node timed out during startup."
-    assert "without --cluster ray" in str(caught.value.fix)
+    assert "tried 3 times" in str(caught.value.fix) and "without --cluster ray" in str(caught.value.fix)
+
+
+def test_a_node_that_is_late_the_first_time_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's own waits cannot be set; the next start finds its files in memory. A cluster of others is asked once."""
+    ray = pytest.importorskip("ray")
+    asked: list[str] = []
+
+    def late_once(**settings: Any) -> None:
+        asked.append(settings["address"])
+        if len(asked) == 1:
+            raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", late_once)
+    monkeypatch.setattr(ray_backend, "_be_quiet", lambda _: None)
+    with structlog.testing.capture_logs() as said, ray_backend._cluster(cpus=1, gpus=0):
+        pass
+    assert asked == ["local", "local"]
+    assert [(line["event"], line["reason"]) for line in said] == [
+        ("Ray did not start, trying again", "The current node timed out during startup.")
+    ]
+    asked.clear()
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ServiceError, match="cannot be reached"), ray_backend._cluster(cpus=1, gpus=0):
+        pass
+    assert asked == ["127.0.0.1:1"]
 
 
 def copies(clip: Path, folder: Path) -> list[Path]:

@@ -96,7 +96,7 @@ class ComposeProject:
 
     def new_key(self) -> str:
         """A key of the service, as an administrator makes it."""
-        made = docker("exec", self.holder, "visionllm", "keys", "create", "test", "--json").stdout
+        made = docker("exec", self.holder, "visionllm", "keys", "create", "test", "--role", "admin", "--json").stdout
         return str(json.loads(made)["key"])
 
     def hosts(self) -> tuple[str, ...]:
@@ -148,6 +148,8 @@ def running_project(folder: Path, *, models: Path, detector: str) -> Iterator[Co
             "VISIONLLM_LLM_FILE": gguf.name,
             "VISIONLLM_LLM_MODEL": "local",
             "VISIONLLM_LLM_URL": "http://llm:8080/v1",
+            # A stand-in that was built for a virtual machine with AMX ends at its first product.
+            "VISIONLLM_LLM_REPACK": "0",
         }
         settings |= model
     project = ComposeProject(name, file, addresses, passwords, settings)
@@ -224,6 +226,8 @@ def _derived(folder: Path, addresses: dict[str, str]) -> dict[str, Any]:
     if "llm" in services:
         services["llm"]["volumes"] = [f"{Path(os.environ[GGUF]).parent}:/models:ro"]
         services["llm"]["image"] = _available("llm", services["llm"]["image"])
+        # On two cores that all services share, one answer has taken more than the two minutes of the settings.
+        services["service"]["command"] += ["-o", "reason.endpoint.timeout_s=900"]
     for name in ("service", "worker"):
         services[name]["environment"] = {"VISIONLLM_HEALTH_URL": f"http://{addresses[name]}:8000/v1/healthz"}
     services["postgres"]["command"] = ["-c", f"listen_addresses={addresses['postgres']}"]

@@ -70,6 +70,13 @@ def test_compose_listens_on_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_what_containers_say_cannot_fill_the_disk() -> None:
+    with_gpu = yaml.safe_load((REPO / "deploy/docker/compose.gpu.yaml").read_text())["services"]
+    own = {name: service for name, service in with_gpu.items() if "image" in service}
+    for name, service in {**COMPOSE["services"], **own}.items():
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+
+
 def test_compose_takes_passwords_from_files_that_git_ignores() -> None:
     text = (REPO / "deploy/docker/compose.yaml").read_text() + (REPO / "deploy/docker/.env.example").read_text()
     assert not re.findall(r"PASSWORD\w*[:=]\s*[^\s\"/]", text.replace('PGPASSWORD="$$(cat /run/secrets/', ""))

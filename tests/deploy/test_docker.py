@@ -376,12 +376,16 @@ def test_cluster_analyses_into_an_object_store(
 
 
 def test_cluster_takes_jobs_and_probes_as_kuberay_sends_them(images: dict[str, str]) -> None:
-    """KubeRay submits the command to Ray's dashboard, and asks the dashboard and its agent whether a node is well."""
+    """KubeRay submits the command to Ray's dashboard, and asks the dashboard and its agent whether a node is well.
+
+    A node whose agents start slowly ends, and nothing makes it wait; as Kubernetes does, the engine starts it again.
+    """
     dashboard, agent, gcs = _free_port(), _free_port(), _free_port()
     ports = f"--port={gcs} --dashboard-port={dashboard} --dashboard-agent-listen-port={agent}"
     start = f"ray start --head --block --num-cpus=1 --node-ip-address=127.0.0.1 --dashboard-host=127.0.0.1 {ports}"
     shell = ("--entrypoint", "/bin/bash", images["cluster"], "-lc", "--", f"ulimit -n 65536 || true; {start}")
-    container = docker("run", "-d", *RAY, *NETWORK, "-e", "RAY_USAGE_STATS_ENABLED=0", *shell).stdout.decode().strip()
+    run = ("run", "-d", "--restart", "on-failure:3", *RAY, *NETWORK, "-e", "RAY_USAGE_STATS_ENABLED=0", *shell)
+    container = docker(*run).stdout.decode().strip()
     try:
         for probe in (f"{agent}/api/local_raylet_healthz", f"{dashboard}/api/gcs_healthz"):
             _wait_for_probe(container, f"wget --tries 1 -T 10 -q -O- http://127.0.0.1:{probe} | grep success")

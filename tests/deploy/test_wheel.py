@@ -22,23 +22,46 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 MEGABYTES = 345
 """On disk without extras and without byte code. Of these, 152 are pyarrow (Parquet), 68 DuckDB, 59 numpy, 21 Pillow."""
+SLIM_MEGABYTES = 250
+"""After ``slim.py`` has removed what is never loaded."""
 
 Visionllm = Callable[..., tuple[int, dict[str, Any], str]]
+UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, built from this checkout, and what it depends on, in the locked versions."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     _run(
-        uv, "build", "-q", "--wheel", "--python", sys.executable, "--no-build-isolation", "--out-dir", folder, cwd=REPO
+        UV, "build", "-q", "--wheel", "--python", sys.executable, "--no-build-isolation", "--out-dir", folder, cwd=REPO
     )
-    _run(uv, "venv", "-q", "--python", sys.executable, folder / "env")
     [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def _install(wheel: Path, target: Path) -> Path:
+    _run(UV, "venv", "-q", "--python", sys.executable, target)
     lock = REPO / "requirements/all.txt"
-    _run(uv, "pip", "install", "-q", "--python", folder / "env/bin/python", "-c", lock, wheel)
-    return folder / "env"
+    _run(UV, "pip", "install", "-q", "--python", target / "bin/python", "-c", lock, wheel)
+    return target
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and what it depends on, in the locked versions."""
+    return _install(wheel, tmp_path_factory.mktemp("installed") / "env")
+
+
+@pytest.fixture(scope="module")
+def slim_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after the command of docs/install.md that makes it smaller."""
+    if shutil.which("strip") is None:
+        pytest.skip("strip is missing: install Debian's package binutils")
+    target = _install(wheel, tmp_path_factory.mktemp("slim") / "env")
+    [site] = target.glob("lib/python*/site-packages")
+    _run(sys.executable, REPO / "deploy/docker/slim.py", site)
+    return target
 
 
 def _run(*command: object, cwd: Path | None = None) -> None:
@@ -60,7 +83,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def visionllm(environment: Path, folder: Path) -> Visionllm:
     """Calls the installed command; gives its exit code, its JSON and what it wrote to stderr."""
+    return _caller(environment, folder)
 
+
+def _caller(environment: Path, folder: Path) -> Visionllm:
     def call(*arguments: str) -> tuple[int, dict[str, Any], str]:
         command = [environment / "bin/visionllm", *arguments, "--json"]
         done = subprocess.run(
@@ -72,15 +98,35 @@ def visionllm(environment: Path, folder: Path) -> Visionllm:
     return call
 
 
+def megabytes(environment: Path) -> float:
+    """Disk space of an environment without byte code, in 10⁶ bytes."""
+    files = (path for path in environment.rglob("*") if path.is_file() and not path.is_symlink())
+    size = sum(path.stat().st_blocks * 512 for path in files if path.suffix != ".pyc") / 1e6
+    print(f"{size:.0f} MB")
+    return size
+
+
 def test_it_takes_little_room(environment: Path) -> None:
-    size = sum(path.stat().st_blocks * 512 for path in environment.rglob("*") if not path.is_symlink())
-    print(f"{size / 1e6:.0f} MB")
-    assert size / 1e6 < MEGABYTES
+    assert megabytes(environment) < MEGABYTES
     here = {path.name for path in (environment / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}").glob("*/*")}
     assert not here & {"torch", "scipy", "pandas", "matplotlib", "av", "cv2", "openvino"}
 
 
 def test_questions_measures_and_validation_work(visionllm: Visionllm) -> None:
+    _questions_measures_and_validation(visionllm)
+
+
+def test_a_slim_installation_does_the_same(slim_environment: Path, folder: Path) -> None:
+    assert megabytes(slim_environment) < SLIM_MEGABYTES
+    _run(slim_environment / "bin/python", "-c", "from numpy import *")  # as SciPy does
+    call = _caller(slim_environment, folder)
+    _questions_measures_and_validation(call)
+    for command in ("doctor", "ingest", "transform", "export", "describe"):
+        code, found, said = call(command, *WORKS[command])
+        assert code == 0, (found, said)
+
+
+def _questions_measures_and_validation(visionllm: Visionllm) -> None:
     code, answer, _ = visionllm("ask", "How long was the child visible?", "--store", "store")
     assert code == 0 and answer["status"] == "answered" and answer["claims"][0]["value"] > 0
     code, table, _ = visionllm("measures", "--store", "store", "--out", "table.csv")

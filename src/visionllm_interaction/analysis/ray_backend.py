@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from visionllm_interaction.analysis.analyze_video import AnalysisTask, VideoOutcome, fail_one, try_one
 from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
+from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector_interface import Detector
@@ -33,6 +34,9 @@ _ENVIRONMENT = {
 _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE_BYTES = 100 << 20
 """Only paths and a few lines about each video travel through it."""
+_STARTS = 3
+"""Tries of a node on this machine. Ray waits 30 s for it, and it 15 s for its agents; neither has a setting. What was
+too slow the first time, when Ray's files came from the disk, is not so again."""
 
 
 def analyze_on_ray(
@@ -153,6 +157,29 @@ def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
+            _start_here(ray, cpus=cpus, gpus=gpus)
+    except Exception as error:  # Ray raises plain ones too, for a node that does not start in time
+        raise ServiceError(
+            "The Ray cluster cannot be reached.",
+            expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
+            found=_first_line(error),
+            where=address or _LOOPBACK,
+            fix="start it, or correct RAY_ADDRESS"
+            if address
+            else f"run it again when the machine is less busy (tried {_STARTS} times; Ray waits 30 s for its node), "
+            "or without --cluster ray",
+        ) from error
+    try:
+        _be_quiet(ray)
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _start_here(ray: Any, *, cpus: float, gpus: float) -> None:
+    """Start a cluster of one node on this machine's loopback address."""
+    for attempt in range(1, _STARTS + 1):
+        try:
             ray.init(
                 address="local",
                 num_cpus=max(1, round(cpus)),
@@ -163,21 +190,16 @@ def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
                 logging_level=logging.ERROR,
                 _node_ip_address=_LOOPBACK,
             )
-    except Exception as error:  # Ray raises plain ones too, for a node that does not start in time
-        raise ServiceError(
-            "The Ray cluster cannot be reached.",
-            expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
-            found=(str(error).strip() or type(error).__name__).splitlines()[0],
-            where=address or _LOOPBACK,
-            fix="start it, or correct RAY_ADDRESS"
-            if address
-            else "run it again when the machine is less busy (Ray waits 30 s for its node), or without --cluster ray",
-        ) from error
-    try:
-        _be_quiet(ray)
-        yield ray
-    finally:
-        ray.shutdown()
+            return
+        except Exception as error:
+            if attempt == _STARTS:
+                raise
+            log.warning("Ray did not start, trying again", attempt=attempt, of=_STARTS, reason=_first_line(error))
+            ray.shutdown()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _be_quiet(ray: Any) -> None:
