@@ -9,7 +9,7 @@ import pytest
 
 from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.reasoning.language.constructions import plain_form
+from visionllm_interaction.reasoning.language.constructions import plain_form, rules_of_constructions
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
 
@@ -300,3 +300,32 @@ def test_fresh_wordings_are_planned_or_refused_for_their_reason(vocabulary: Voca
         refused = row["reading"] in (plan.unanswerable or "")
         failed += [] if (bool(plan.expressions or plan.steps) if wanted else refused) else [row["id"]]
     assert len(rows) > 250 and not failed
+
+
+def _alternatives(pattern: str, *, inside: int) -> int:
+    """How many "|" stand outside of groups, or inside of the one that a pattern opens with."""
+    depth, found, in_set, place = 0, 0, False, 0
+    while place < len(pattern):
+        sign = pattern[place]
+        if sign == "\\":
+            place += 2
+            continue
+        in_set = sign == "[" or (in_set and sign != "]")
+        depth += {"(": 1, ")": -1}.get(sign, 0) if not in_set else 0
+        if depth == 0 and sign == ")":
+            inside = 0  # the group is closed: others at this depth are no matter
+        found += sign == "|" and not in_set and depth <= inside
+        place += 1
+    return found
+
+
+def test_a_rule_is_passed_over_only_where_its_first_word_is_missing() -> None:
+    limited = [rule for rule in rules_of_constructions() if rule.first_words]
+    assert len(limited) > 50
+    for rule in limited:
+        opens_group = rule.text.startswith(("^((", "^(")) and not rule.text.startswith("^(?:")
+        first = rule.text[1:].split(" ", 1)[0]
+        nested = opens_group and first.count("(") > first.count(")")
+        assert not _alternatives(rule.text[1:], inside=1 if nested else 0), rule.text
+    for rule in limited:
+        assert rule.applied("zebra " + rule.text) == "zebra " + rule.text
