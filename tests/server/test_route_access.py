@@ -54,7 +54,7 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
                 row=0,
                 model="x",
             )
-            + ("?seconds=0" if path.endswith("/events") else ""),
+            + ("?seconds=0" if method == "get" and path.endswith("/events") else ""),
         )
         for path, operations in app.openapi()["paths"].items()
         for method in operations

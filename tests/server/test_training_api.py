@@ -100,6 +100,16 @@ def test_a_run_is_told_as_its_manifests_have_it(lab: Lab) -> None:
     assert report["evaluation"]["worst_images"], "the images that the detector did worst on"
 
 
+@pytest.mark.parametrize(
+    ("code", "split"), [("NO-SUCH-CODE", "train"), ("BOX-DUPLICATE", "val"), ("BOX-DUPLICATE", None)]
+)
+def test_a_code_without_issues_gives_an_empty_page(lab: Lab, code: str, split: str | None) -> None:
+    query = {"code": code, **({"split": split} if split else {})}
+    assert lab.get(f"/runs/{lab.run}/issues", params=query) == {"total": 0, "issues": []}
+    beyond = lab.get(f"/runs/{lab.run}/issues", params={"code": "BOX-DUPLICATE", "split": "train", "begin": 1000})
+    assert beyond["total"] > 0 and beyond["issues"] == []
+
+
 def picture(lab: Lab, path: str) -> np.ndarray[Any, Any]:
     answer = lab.client.get(f"/v1/runs/{lab.run}{path}")
     assert answer.status_code == 200, answer.text

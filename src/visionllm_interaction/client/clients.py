@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -14,6 +14,7 @@ import httpx
 
 from visionllm_interaction.client import calls
 from visionllm_interaction.client.calls import ApiCall
+from visionllm_interaction.client.event_lines import AnswerEvents, JobEvents
 from visionllm_interaction.client.export_files import RemoteFile, exported_files
 from visionllm_interaction.client.models import (
     RemoteConsents,
@@ -28,13 +29,11 @@ from visionllm_interaction.client.models import (
 )
 from visionllm_interaction.client.problems import ServiceProblem
 from visionllm_interaction.client.resumable_upload import Outcome, Steps, UploadedFile, unreachable, upload_steps
-from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Claim
 from visionllm_interaction.utils.path_type import StrPath
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0
-_EVENT_DATA = "data: "
-_EVENT_JOB = "data: {"
 
 
 class Client:
@@ -268,12 +267,10 @@ class Client:
         job_id = job if isinstance(job, str) else job.job_id
         ended = False
         while not ended:
-            with self._http.stream("GET", f"/jobs/{job_id}/events") as answer:
-                if not answer.is_success:
-                    raise ServiceProblem.of(answer.status_code, answer.read())
-                for line in answer.iter_lines():
-                    if line.startswith(_EVENT_JOB):
-                        found = RemoteJob.model_validate_json(line.removeprefix(_EVENT_DATA))
+            events = JobEvents()
+            with self._lines("GET", f"/jobs/{job_id}/events") as lines:
+                for line in lines:
+                    if (found := events.read(line)) is not None:
                         ended = found.has_ended
                         yield found
 
@@ -365,6 +362,31 @@ class Client:
         """
         return self._send(calls.ask(question, video_id, after))
 
+    def stream_answer(
+        self, question: str, *, video_id: str | None = None, after: Sequence[str] = ()
+    ) -> Iterator[AnswerStage | Claim | Answer]:
+        """Ask a question, and follow how it is answered.
+
+        Args:
+            question: the question.
+            video_id: the video it is about unless it names others; None: all.
+            after: earlier questions that were answered, first to last, so that "and the book?" can lean on them.
+
+        Yields:
+            Each stage when it begins, each claim once it is proven, and last the answer. Where a language model words
+            the claims, the answer may say them in other words.
+
+        Raises:
+            ServiceProblem: as for :meth:`ask`, and if the answer was cut off.
+        """
+        events = AnswerEvents()
+        body = calls.asked(question, video_id, after)
+        with self._lines("POST", "/ask/events", body) as lines:
+            for line in lines:
+                if (found := events.read(line)) is not None:
+                    yield found
+        events.check_complete()
+
     def questions(self, video_id: str | None = None) -> list[str]:
         """A few questions that have an answer: of one video, or of the one analysed last."""
         return self._send(calls.questions(video_id))
@@ -441,6 +463,17 @@ class Client:
                 outcome = self._http.request(step.method, step.url, headers=step.headers, content=step.content)
             except httpx.TransportError as error:
                 outcome = error
+
+    @contextmanager
+    def _lines(self, method: str, path: str, body: dict[str, Any] | None = None) -> Iterator[Iterator[str]]:
+        """The lines of a stream of events."""
+        try:
+            with self._http.stream(method, path, json=body) as answer:
+                if not answer.is_success:
+                    raise ServiceProblem.of(answer.status_code, answer.read())
+                yield answer.iter_lines()
+        except httpx.TransportError as error:
+            raise unreachable(error) from error
 
     def _send(self, call: ApiCall[T]) -> T:
         try:
@@ -680,12 +713,10 @@ class AsyncClient:
         job_id = job if isinstance(job, str) else job.job_id
         ended = False
         while not ended:
-            async with self._http.stream("GET", f"/jobs/{job_id}/events") as answer:
-                if not answer.is_success:
-                    raise ServiceProblem.of(answer.status_code, await answer.aread())
-                async for line in answer.aiter_lines():
-                    if line.startswith(_EVENT_JOB):
-                        found = RemoteJob.model_validate_json(line.removeprefix(_EVENT_DATA))
+            events = JobEvents()
+            async with self._lines("GET", f"/jobs/{job_id}/events") as lines:
+                async for line in lines:
+                    if (found := events.read(line)) is not None:
                         ended = found.has_ended
                         yield found
 
@@ -777,6 +808,31 @@ class AsyncClient:
         """
         return await self._send(calls.ask(question, video_id, after))
 
+    async def stream_answer(
+        self, question: str, *, video_id: str | None = None, after: Sequence[str] = ()
+    ) -> AsyncIterator[AnswerStage | Claim | Answer]:
+        """Ask a question, and follow how it is answered.
+
+        Args:
+            question: the question.
+            video_id: the video it is about unless it names others; None: all.
+            after: earlier questions that were answered, first to last, so that "and the book?" can lean on them.
+
+        Yields:
+            Each stage when it begins, each claim once it is proven, and last the answer. Where a language model words
+            the claims, the answer may say them in other words.
+
+        Raises:
+            ServiceProblem: as for :meth:`ask`, and if the answer was cut off.
+        """
+        events = AnswerEvents()
+        body = calls.asked(question, video_id, after)
+        async with self._lines("POST", "/ask/events", body) as lines:
+            async for line in lines:
+                if (found := events.read(line)) is not None:
+                    yield found
+        events.check_complete()
+
     async def questions(self, video_id: str | None = None) -> list[str]:
         """A few questions that have an answer: of one video, or of the one analysed last."""
         return await self._send(calls.questions(video_id))
@@ -853,6 +909,19 @@ class AsyncClient:
                 outcome = await self._http.request(step.method, step.url, headers=step.headers, content=step.content)
             except httpx.TransportError as error:
                 outcome = error
+
+    @asynccontextmanager
+    async def _lines(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of a stream of events."""
+        try:
+            async with self._http.stream(method, path, json=body) as answer:
+                if not answer.is_success:
+                    raise ServiceProblem.of(answer.status_code, await answer.aread())
+                yield answer.aiter_lines()
+        except httpx.TransportError as error:
+            raise unreachable(error) from error
 
     async def _send(self, call: ApiCall[T]) -> T:
         try:
