@@ -92,12 +92,14 @@ def faults_of(page: Any) -> list[str]:
 
 
 @contextmanager
-def page_server(folder: Path, store: Path, *, reason: ReasonConfig = ReasonConfig(), **settings: Any) -> Iterator[str]:
+def page_server(
+    folder: Path, store: Path, *, reason: ReasonConfig = ReasonConfig(), port: int | None = None, **settings: Any
+) -> Iterator[str]:
     """The address of a service without jobs, and unless told otherwise without keys, in a thread of this process."""
     config = ServeConfig(data_dir=folder / "service", store=store, **{"insecure": True, **settings})
     Uploads(config.uploads_dir, config.incoming_dir).prepare()
     app = create_app(config, analysis=AnalysisConfig(), reason=reason)
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", ws="none", log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, PROJECT_PATTERN
 from visionllm_interaction.utils.device_names import DeviceName
 
@@ -137,6 +138,9 @@ class ServeConfig(Section):
 
     page: bool = True
     """Serve the web page under ``/ui/``."""
+
+    oidc: OidcConfig = OidcConfig()
+    """Log-in of the page through an identity provider; off unless it names one."""
 
     limits: ServeLimits = ServeLimits()
     """Upper limits of requests."""
