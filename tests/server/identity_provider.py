@@ -41,8 +41,7 @@ class Provider:
 @contextmanager
 def identity_provider() -> Iterator[Provider]:
     """Run a provider that knows :data:`PEOPLE`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the provider's own libraries deprecate
+    with warnings.catch_warnings(record=True):  # the provider's own libraries insist on showing what they deprecate
         from oidc_provider_mock import User, run_server_in_thread
 
         people = [User(sub=sub, claims=dict(claims)) for sub, claims in PEOPLE.items()]

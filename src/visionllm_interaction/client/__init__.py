@@ -29,9 +29,13 @@ from visionllm_interaction.client.models import (
     RemoteVideo,
 )
 from visionllm_interaction.client.problems import ServiceProblem
+from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Claim
 
 __all__ = [
+    "Answer",
+    "AnswerStage",
     "AsyncClient",
+    "Claim",
     "Client",
     "RemoteConsent",
     "RemoteConsents",
