@@ -14,7 +14,7 @@ from visionllm_interaction.server.http.event_streams import SendEvent, described
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.schemas import AskRequest, QuestionList
+from visionllm_interaction.server.schemas.questions import AskRequest, QuestionList
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])

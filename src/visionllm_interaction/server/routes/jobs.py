@@ -18,7 +18,7 @@ from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.list_pages import Cursor, Limit, page_of
 from visionllm_interaction.server.results.video_lists import JobFilter, place_of_job
 from visionllm_interaction.server.routes.videos import LOOK, VideoId, job_response
-from visionllm_interaction.server.schemas import JobList, VideoJob
+from visionllm_interaction.server.schemas.jobs import JobList, VideoJob
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["jobs"], route_class=IdempotentRoute)
