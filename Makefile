@@ -144,6 +144,8 @@ release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wh
 	rm -f dist/.gitignore
 	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
 	cd dist && sha256sum -- * >SHA256SUMS
+client: $(VENV)/.ready-dev ## The client that blocks, made from the one for event loops
+	$(BIN)/python tests/client/blocking_client.py
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -184,4 +186,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock client format clean

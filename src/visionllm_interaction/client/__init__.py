@@ -9,7 +9,8 @@ Example:
 
 from __future__ import annotations
 
-from visionllm_interaction.client.clients import AsyncClient, Client
+from visionllm_interaction.client.async_client import AsyncClient
+from visionllm_interaction.client.blocking_client import Client
 from visionllm_interaction.client.models import (
     RemoteConsent,
     RemoteConsents,
