@@ -43,7 +43,13 @@ class AnswerEvents(EventLines):
         self._is_complete = False
 
     def read(self, line: str) -> AnswerStage | Claim | Answer | None:
-        """What a line brings; None for a line that brings nothing.
+        """What a line brings.
+
+        Args:
+            line: the next line.
+
+        Returns:
+            A stage, a claim or the answer; None for a line that brings nothing.
 
         Raises:
             ServiceProblem: if it brings a problem.

@@ -47,7 +47,7 @@ class ServeLimits(Section):
     """An export that ended so many hours ago is deleted, with its files."""
 
     max_event_streams: int = Field(default=64, ge=1)
-    """Number of event streams of jobs at a time; further ones get 503 with Retry-After."""
+    """Number of event streams (of jobs, of answers) at a time; further ones get 503 with Retry-After."""
 
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""

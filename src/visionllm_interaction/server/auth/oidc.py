@@ -106,6 +106,12 @@ class OidcClient:
     def authorization_url(self, attempt: Attempt) -> str:
         """The address at the provider where somebody logs in.
 
+        Args:
+            attempt: a new one, which the browser keeps.
+
+        Returns:
+            The address.
+
         Raises:
             ServiceError: if the provider does not answer as one.
         """
@@ -122,7 +128,14 @@ class OidcClient:
         return _with_query(self._about().authorization_endpoint, query)
 
     def end_session_url(self) -> str | None:
-        """The address at the provider where somebody logs out of it; None if it has none."""
+        """The address at the provider where somebody logs out of it.
+
+        Returns:
+            The address; None if it has none.
+
+        Raises:
+            ServiceError: if the provider does not answer as one.
+        """
         place = self._about().end_session_endpoint
         back = f"{(self.config.address or '').rstrip('/')}/login"
         query = {"client_id": self.config.client_id, "post_logout_redirect_uri": back}
