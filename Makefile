@@ -128,7 +128,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt --extra all pyproject.toml requirements/build.in -o requirements/all.txt
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
-	$(LOCK) -c requirements/dev.txt --extra serve --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) -c requirements/dev.txt --extra serve --extra oidc --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
 	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in requirements/ray-node.in \
 	  -o requirements/cluster.txt
@@ -144,6 +144,8 @@ release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wh
 	rm -f dist/.gitignore
 	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
 	cd dist && sha256sum -- * >SHA256SUMS
+client: $(VENV)/.ready-dev ## The client that blocks, made from the one for event loops
+	$(BIN)/python tests/client/blocking_client.py
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -184,4 +186,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock client format clean

@@ -92,19 +92,23 @@ def faults_of(page: Any) -> list[str]:
 
 
 @contextmanager
-def page_server(folder: Path, store: Path, **settings: Any) -> Iterator[str]:
+def page_server(
+    folder: Path, store: Path, *, reason: ReasonConfig = ReasonConfig(), port: int | None = None, **settings: Any
+) -> Iterator[str]:
     """The address of a service without jobs, and unless told otherwise without keys, in a thread of this process."""
     config = ServeConfig(data_dir=folder / "service", store=store, **{"insecure": True, **settings})
     Uploads(config.uploads_dir, config.incoming_dir).prepare()
-    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
-    port = free_port()
+    app = create_app(config, analysis=AnalysisConfig(), reason=reason)
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", ws="none", log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    wait_for(lambda: server.started, seconds=60)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=30)
+    try:
+        wait_for(lambda: server.started, seconds=60)
+        yield f"http://127.0.0.1:{port}"
+    finally:  # also after a test that failed: the thread would keep the process of the tests from ending
+        server.should_exit = True
+        thread.join(timeout=30)
 
 
 def axe_source() -> str:

@@ -183,7 +183,7 @@ def _video(page: Any, address: str) -> None:
     for number, text in enumerate(SCRIPTS):
         page.fill(".ask input", f"How long is the {text} visible?")
         page.keyboard.press("Enter")
-        until(page, "n => document.querySelectorAll('.turn').length === n", number + 1)
+        until(page, "n => document.querySelectorAll('.turn .refused, .turn .claim').length === n", number + 1)
     assert SCRIPTS[3] in page.evaluate("document.querySelector('.answers').textContent")
     _check(page)
 

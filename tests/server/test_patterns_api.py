@@ -197,3 +197,12 @@ def codings_of(config: ServeConfig, video_id: str, found: dict[str, Any]) -> lis
             ("model", tuple(Interval(b, e, "visible") for b, e in found["model"])),
         )
     ]
+
+
+@pytest.mark.parametrize("path", ["/v1/bouts", "/v1/bouts/csv"])
+@pytest.mark.parametrize("expression", ["child", "þ", '"child"'])
+def test_what_is_no_stream_is_refused(http: TestClient, config: ServeConfig, path: str, expression: str) -> None:
+    make_video(config.store_dir, {"child": [(0, 20)]}, "a")
+    answer = http.get(path, params={"expression": expression})
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.json()["detail"] in ("The whole expression does not fit.", "This gives no bouts.")

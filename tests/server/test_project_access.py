@@ -110,12 +110,13 @@ def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, s
     filled = path.format(
         **vars(things), measure="visible_duration", correction_id=1, name="visit.eaf", run="x", row=0, model="x"
     )
-    filled += "?seconds=0" if path.endswith("/events") else ""
+    filled += "?seconds=0" if method == "GET" and path.endswith("/events") else ""
     sent = {**headers, "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Offset": "0"}
     if method == "PATCH" and "upload_id" in path:
         sent["Content-Type"] = "application/offset+octet-stream"
     documents: dict[str, dict[str, object]] = {
         "/v1/ask": {"question": "How long is the child visible?"},
+        "/v1/ask/events": {"question": "How long is the child visible?"},
         "/v1/videos/register": {"path": "/nowhere"},
         "/v1/videos/{video_id}": {"child": "C1"},
         "/v1/videos/{video_id}/analysis": {},
@@ -187,6 +188,7 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
         asked.append(room.client.post("/v1/ask", json={"question": question}, headers=headers))
         body = {"question": question, "video_id": other.video_id}
         asked.append(room.client.post("/v1/ask", json=body, headers=headers))
+        asked.append(room.client.post("/v1/ask/events", json=body, headers=headers))
     asked.append(room.client.get("/v1/roles", headers=headers))
     assert [answer.status_code for answer in asked] == [200] * len(asked)
     for answer in asked:

@@ -12,11 +12,19 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
+from visionllm_interaction.server.auth.oidc_config import GroupRights, OidcConfig
 from visionllm_interaction.server.auth.sessions import COOKIE
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.uploads import Uploads
 
-OPEN = {("GET", "/v1/healthz"), ("GET", "/v1/readyz"), ("GET", "/login"), ("GET", "/ui/static/style.css")}
+PROVIDER = [("GET", "/login/oidc"), ("GET", "/login/oidc/callback"), ("GET", "/login/oidc/end")]
+OPEN = {
+    ("GET", "/v1/healthz"),
+    ("GET", "/v1/readyz"),
+    ("GET", "/login"),
+    ("GET", "/ui/static/style.css"),
+    *PROVIDER,  # 503 and 403: the provider of this test does not answer
+}
 PAGES = [
     ("GET", "/"),
     ("GET", "/ui/"),
@@ -32,7 +40,13 @@ STRANGERS = ("nobody", "wrong key", "revoked key", "session of a revoked key", "
 
 @pytest.fixture
 def app(tmp_path: Path) -> FastAPI:
-    config = ServeConfig(data_dir=tmp_path)
+    oidc = OidcConfig(
+        issuer="http://127.0.0.1:9",
+        client_id="x",
+        address="http://127.0.0.1:8000",
+        groups={"x": GroupRights(role="admin")},
+    )
+    config = ServeConfig(data_dir=tmp_path, oidc=oidc)
     Uploads(config.uploads_dir, config.incoming_dir).prepare()
     create_key(config.keys_path, name="valid", role="admin")
     return create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
@@ -54,14 +68,14 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
                 row=0,
                 model="x",
             )
-            + ("?seconds=0" if path.endswith("/events") else ""),
+            + ("?seconds=0" if method == "get" and path.endswith("/events") else ""),
         )
         for path, operations in app.openapi()["paths"].items()
         for method in operations
     ]
     heads = [("HEAD", path) for method, path in described if method == "GET"]
     others = [("GET", "/ui/static/style.css"), ("POST", "/logout"), ("GET", "/v1/openapi.json")]
-    return [*described, *heads, *PAGES, *others]
+    return [*described, *heads, *PAGES, *PROVIDER, *others]
 
 
 def credentials(app: FastAPI, tmp_path: Path) -> dict[str, dict[str, str]]:
@@ -111,7 +125,7 @@ def test_whoever_has_a_key_gets_in_and_pages_of_other_sites_do_not(app: FastAPI,
     client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False, raise_server_exceptions=False)
     for method, path in addresses(app):
         client.cookies.clear()
-        if (method, path) not in (("POST", "/logout"), ("GET", "/metrics"), ("HEAD", "/metrics")):
+        if (method, path) not in (("POST", "/logout"), ("GET", "/metrics"), ("HEAD", "/metrics"), *PROVIDER):
             assert client.request(method, path, headers=headers).status_code not in (401, 403), (method, path)
         if method not in ("GET", "HEAD", "OPTIONS"):
             foreign = client.request(method, path, headers={**headers, "sec-fetch-site": "cross-site"})
@@ -121,6 +135,7 @@ def test_whoever_has_a_key_gets_in_and_pages_of_other_sites_do_not(app: FastAPI,
 def test_every_route_of_the_interface_is_in_its_document(app: FastAPI) -> None:
     """What the table above asks is the document: a route that is not in it would not be asked."""
     pages = {"/", "/login", "/logout", "/ui/", "/ui/measures", "/ui/review", "/ui/videos/{video_id}", "/ui/static"}
+    pages |= {path for _, path in PROVIDER}
     pages |= {"/ui/training", "/ui/training/{run}"}
     described = set(app.openapi()["paths"])
     found: set[str] = set()

@@ -183,6 +183,7 @@ def test_the_interface_is_described_with_examples_and_problem_details(config: Se
     assert set(document["paths"]) == {
         "/v1/detect",
         "/v1/ask",
+        "/v1/ask/events",
         "/v1/videos",
         "/v1/videos/{video_id}",
         "/v1/videos/{video_id}/timeline",

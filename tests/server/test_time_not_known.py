@@ -10,7 +10,7 @@ from moving_scene import FPS, N, publish_scene
 from visionllm_interaction.core.frame_table import FrameTable, QualityRow
 from visionllm_interaction.server.results.timelines.time_not_known import time_not_known
 from visionllm_interaction.server.results.video_results import timeline_json
-from visionllm_interaction.server.schemas import VideoTimeline
+from visionllm_interaction.server.schemas.timelines import VideoTimeline
 from visionllm_interaction.store.reader import open_store
 
 

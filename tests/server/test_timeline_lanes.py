@@ -8,7 +8,7 @@ from coded_videos import code, make_video
 
 from visionllm_interaction.server.results.timelines.code_lanes import code_lanes
 from visionllm_interaction.server.results.video_results import timeline_json
-from visionllm_interaction.server.schemas import VideoTimeline
+from visionllm_interaction.server.schemas.timelines import VideoTimeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
 from visionllm_interaction.store.recordings.imported_data import write_recording

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from PIL import Image
 from running_service import wait_for
 from starlette.testclient import TestClient
@@ -24,12 +24,16 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs import worker_pool
 from visionllm_interaction.server.jobs.uploads import JobOptions, Upload
 from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.training.activation import activated
-from visionllm_interaction.server.training.schemas import Activation
+from visionllm_interaction.server.training.activation import LAST, LOCK, Activations, activated
+from visionllm_interaction.server.training.detectors import KnownDetector
+from visionllm_interaction.server.training.schemas import Activation, DetectorView
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.file_locks import try_lock_file
 
 pytestmark = pytest.mark.timeout(600)
 OPEN_GATES = PromoteConfig(
@@ -100,6 +104,16 @@ def test_a_run_is_told_as_its_manifests_have_it(lab: Lab) -> None:
     assert report["evaluation"]["worst_images"], "the images that the detector did worst on"
 
 
+@pytest.mark.parametrize(
+    ("code", "split"), [("NO-SUCH-CODE", "train"), ("BOX-DUPLICATE", "val"), ("BOX-DUPLICATE", None)]
+)
+def test_a_code_without_issues_gives_an_empty_page(lab: Lab, code: str, split: str | None) -> None:
+    query = {"code": code, **({"split": split} if split else {})}
+    assert lab.get(f"/runs/{lab.run}/issues", params=query) == {"total": 0, "issues": []}
+    beyond = lab.get(f"/runs/{lab.run}/issues", params={"code": "BOX-DUPLICATE", "split": "train", "begin": 1000})
+    assert beyond["total"] > 0 and beyond["issues"] == []
+
+
 def picture(lab: Lab, path: str) -> np.ndarray[Any, Any]:
     answer = lab.client.get(f"/v1/runs/{lab.run}{path}")
     assert answer.status_code == 200, answer.text
@@ -166,7 +180,8 @@ def test_keys_of_other_projects_see_no_run(tmp_path: Path, runs: Path) -> None:
     other = create_key(keys, name="other", role="admin", projects=["clinic"])
     config = lab.config.model_copy(update={"insecure": False})
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
-    app.state.service.activations.last = Activation(state="refused", model=lab.run, run=lab.run, AP=0.5)
+    kept = Activation(state="refused", model=lab.run, run=lab.run, AP=0.5)
+    write_file(config.models_dir / LAST, kept.model_dump_json().encode())
     client = TestClient(app, base_url="http://127.0.0.1:8000")
     for key, runs_seen, status in ((own, 1, 200), (other, 0, 404)):
         headers = {"X-API-Key": key}
@@ -270,6 +285,7 @@ def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: 
     wait_for(lambda: lab.get("/detectors")["activation"]["state"] == "active")
     activated_file = lab.app.state.service.detector.checkpoint
     assert activated_file != tiny_checkpoint and analysed_with() == activated_file
+    assert worker.activations.last == lab.app.state.service.activations.last, "every process tells of it"
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), (200, 90, 40)).save(buffer, "PNG")
     found = worker.detector.detect(buffer.getvalue(), min_confidence=0.5, max_megapixels=1)
@@ -283,3 +299,32 @@ def test_where_none_serves_it_is_said_that_no_gate_was_checked(tmp_path: Path, r
         lambda: (found := lab.get("/detectors")["activation"])["state"] not in ("comparing", "loading") and found
     )
     assert last["state"] == "active" and last["gates"] == [] and "no gate was checked" in last["message"]
+
+
+def test_a_change_goes_on_only_while_its_process_does(tmp_path: Path) -> None:
+    activations = Activations(tmp_path, None, promote=OPEN_GATES, use=lambda *_: None)
+    assert activations.last == Activation(state="none")
+    write_file(tmp_path / LAST, Activation(state="comparing", model="m").model_dump_json().encode())
+    held = try_lock_file(tmp_path / LOCK)
+    assert held is not None
+    assert activations.last.state == "comparing", "another process is at it"
+    with held:
+        candidate = KnownDetector(DetectorView(model="n", kind="trained", name="n", about=""), tmp_path / "n.pt", None)
+        with pytest.raises(HTTPException) as refused:
+            activations.start(candidate, None, data=tmp_path, run="r")
+    assert refused.value.status_code == 409 and refused.value.detail["found"] == "m"  # type: ignore[index]
+    assert (activations.last.state, activations.last.model) == ("failed", "m"), "its process was killed"
+
+
+def test_a_new_worker_loads_the_detector_that_serves_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(worker_pool.subprocess, "Popen", lambda command, **_: started.append(command))
+    serving = tmp_path / "first.onnx"
+    pool = worker_pool.WorkerPool(size=1, threads=1, detector=lambda: serving)
+    pool.start()
+    serving = tmp_path / "second.onnx"
+    pool._new()
+    assert [command[-1] for command in started] == [str(tmp_path / "first.onnx"), str(tmp_path / "second.onnx")]
+    none = worker_pool.WorkerPool(size=1, threads=1, detector=lambda: None)
+    none.start()
+    assert len(started) == 2, "without a detector none waits"

@@ -9,7 +9,8 @@ Example:
 
 from __future__ import annotations
 
-from visionllm_interaction.client.clients import AsyncClient, Client
+from visionllm_interaction.client.async_client import AsyncClient
+from visionllm_interaction.client.blocking_client import Client
 from visionllm_interaction.client.models import (
     RemoteConsent,
     RemoteConsents,
@@ -29,9 +30,13 @@ from visionllm_interaction.client.models import (
     RemoteVideo,
 )
 from visionllm_interaction.client.problems import ServiceProblem
+from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Claim
 
 __all__ = [
+    "Answer",
+    "AnswerStage",
     "AsyncClient",
+    "Claim",
     "Client",
     "RemoteConsent",
     "RemoteConsents",

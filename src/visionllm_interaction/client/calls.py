@@ -263,8 +263,12 @@ def _if_match(revision: str | None) -> dict[str, str]:
 
 def ask(question: str, video_id: str | None, after: Sequence[str]) -> ApiCall[Answer]:
     """Ask a question."""
-    body = {"question": question, "video_id": video_id, "after": list(after)}
-    return ApiCall("POST", "/ask", _model(Answer), body=body)
+    return ApiCall("POST", "/ask", _model(Answer), body=asked(question, video_id, after))
+
+
+def asked(question: str, video_id: str | None, after: Sequence[str]) -> dict[str, Any]:
+    """The body of a question."""
+    return {"question": question, "video_id": video_id, "after": list(after)}
 
 
 def questions(video_id: str | None) -> ApiCall[list[str]]:

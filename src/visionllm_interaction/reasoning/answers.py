@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -170,6 +171,26 @@ class Answer(_AnswerModel):
         columns = ("id", "measure", "value", "unit", "basis", "corrected", "video_id", "begin_s", "end_s")
         rows = ([getattr(item, name) for name in columns] for item in self.evidence[:MAX_ROWS])
         return html_table(columns, rows, caption=str(self))
+
+
+class AnswerStage(_AnswerModel):
+    """What is being done on the way to an answer."""
+
+    stage: Literal["planning", "evidence", "proof", "wording"]
+    """`planning`: the question is read; `evidence`: its values are computed; `proof`: they are computed again, and each
+    sentence is compared with them; `wording`: a language model words what is proven."""
+    model: str | None = None
+    """The language model at work; null: code."""
+    expressions: tuple[str, ...] = ()
+    """What the question was read as (`evidence`); empty for a question of a fixed form."""
+
+
+Tell = Callable[[AnswerStage | Claim], None]
+"""Told of each stage of an answer when it begins, and of each claim once it is proven; perhaps in another thread."""
+
+
+def tell_nobody(_: AnswerStage | Claim) -> None:
+    """Where nobody follows how an answer is made."""
 
 
 class ReplayedClaim(_AnswerModel):

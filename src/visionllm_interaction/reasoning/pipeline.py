@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning.answers import Answer, Usage
+from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Tell, Usage, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.evidence_basis import EvidenceBasis
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
@@ -50,6 +50,7 @@ def ask(
     planner: PlannerName | None = None,
     measures: MeasuresConfig = MeasuresConfig(),
     sessions: SessionChoice | None = None,
+    tell: Tell = tell_nobody,
 ) -> Answer:
     """Answer ``question`` from the store, or abstain with the reason.
 
@@ -62,6 +63,7 @@ def ask(
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of measures, and which values are used.
         sessions: sessions in place of their videos; None: each video by itself.
+        tell: told of each stage when it begins, and of each claim once it is proven.
 
     Returns:
         The answer; every number in it was computed by code and cites its evidence.
@@ -77,8 +79,8 @@ def ask(
     with open_store(store, values=measures.values) as opened:
         read = opened_as(opened, sessions)
         vocabulary = Vocabulary.of_store(read, aliases=config.aliases)
-        planned = make_plan(asked, vocabulary, config=config, planner=chosen)
-        answer = execute(planned, read, vocabulary=vocabulary, config=config, measures=measures)
+        planned = make_plan(asked, vocabulary, config=config, planner=chosen, tell=tell)
+        answer = execute(planned, read, vocabulary=vocabulary, config=config, measures=measures, tell=tell)
         return answer.model_copy(update={"sessions": sessions})
 
 
@@ -90,6 +92,7 @@ async def ask_async(
     planner: PlannerName | None = None,
     measures: MeasuresConfig = MeasuresConfig(),
     sessions: SessionChoice | None = None,
+    tell: Tell = tell_nobody,
 ) -> Answer:
     """As :func:`ask`, without blocking the event loop: the endpoint is awaited, the store is read in a thread.
 
@@ -100,6 +103,7 @@ async def ask_async(
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of measures, and which values are used.
         sessions: as for :func:`ask`.
+        tell: as for :func:`ask`; it may be called in another thread.
 
     Returns:
         The same answer as :func:`ask` gives.
@@ -118,13 +122,13 @@ async def ask_async(
     with await asyncio.to_thread(open_store, Path(store), values=measures.values) as opened:
         read = await asyncio.to_thread(opened_as, opened, sessions)
         vocabulary = await asyncio.to_thread(Vocabulary.of_store, read, aliases=config.aliases)
-        planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen)
+        planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen, tell=tell)
         computed = await asyncio.to_thread(
-            _compute, planned, read, vocabulary=vocabulary, config=config, measures=measures
+            _compute, planned, read, vocabulary=vocabulary, config=config, measures=measures, tell=tell
         )
         answer = computed.answer
         if computed.needs_rewording:
-            answer = await _reword_async(computed, vocabulary=vocabulary, config=config)
+            answer = await _reword_async(computed, vocabulary=vocabulary, config=config, tell=tell)
         return answer.model_copy(update={"sessions": sessions})
 
 
@@ -144,28 +148,37 @@ def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> Planner
     return chosen
 
 
-def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName) -> Planned:
+def make_plan(
+    question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName, tell: Tell = tell_nobody
+) -> Planned:
     """Turn ``question`` into a plan with one of the planners."""
-    by_rules = _by_rules(question, vocabulary, planner)
+    by_rules = _by_rules(question, vocabulary, planner, tell)
     if by_rules is not None:
         return by_rules
-    return _run_sync(_make_plan_async(question, vocabulary, config=config, planner=planner))
+    return _run_sync(_plan_by_model(question, vocabulary, config=config, tell=tell))
 
 
-def _by_rules(question: str, vocabulary: Vocabulary, planner: PlannerName) -> Planned | None:
+def _by_rules(question: str, vocabulary: Vocabulary, planner: PlannerName, tell: Tell) -> Planned | None:
     """The plan or the refusal of the rules; None where the language model is to be asked."""
     if planner == "llm":
         return None
+    tell(AnswerStage(stage="planning"))
     plan = plan_by_rules(question, vocabulary)
     return None if planner == "auto" and is_unread(plan) else Planned(plan, "rules")
 
 
 async def _make_plan_async(
-    question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName
+    question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName, tell: Tell
 ) -> Planned:
-    by_rules = _by_rules(question, vocabulary, planner)
+    by_rules = _by_rules(question, vocabulary, planner, tell)
     if by_rules is not None:
         return by_rules
+    return await _plan_by_model(question, vocabulary, config=config, tell=tell)
+
+
+async def _plan_by_model(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, tell: Tell) -> Planned:
+    """The plan of the language model; that of the rules where it cannot be reached and that is allowed."""
+    tell(AnswerStage(stage="planning", model=config.endpoint.model))
     try:
         return await _plan_by_llm(question, vocabulary, config)
     except LLMUnreachable:
@@ -181,6 +194,7 @@ def execute(
     vocabulary: Vocabulary,
     config: ReasonConfig,
     measures: MeasuresConfig = MeasuresConfig(),
+    tell: Tell = tell_nobody,
 ) -> Answer:
     """Run a plan, compose claims, run it again to verify them, and answer with those that hold.
 
@@ -192,14 +206,15 @@ def execute(
         vocabulary: the names the question may be about.
         config: wording and limits.
         measures: settings of those measures that have any.
+        tell: told of each stage when it begins, and of each claim once it is proven.
 
     Returns:
         The answer, or a refusal with its reason.
     """
-    computed = _compute(planned, store, vocabulary=vocabulary, config=config, measures=measures)
+    computed = _compute(planned, store, vocabulary=vocabulary, config=config, measures=measures, tell=tell)
     if not computed.needs_rewording:
         return computed.answer
-    return _run_sync(_reword_async(computed, vocabulary=vocabulary, config=config))
+    return _run_sync(_reword_async(computed, vocabulary=vocabulary, config=config, tell=tell))
 
 
 class _Computed(Struct, frozen=True):
@@ -214,17 +229,26 @@ class _Computed(Struct, frozen=True):
 
 
 def _compute(
-    planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig, measures: MeasuresConfig
+    planned: Planned,
+    store: Store,
+    *,
+    vocabulary: Vocabulary,
+    config: ReasonConfig,
+    measures: MeasuresConfig,
+    tell: Tell,
 ) -> _Computed:
     planned = replace(planned, plan=planned.plan.with_turns(measures.turns.limits))
     plan = planned.plan
     if plan.unanswerable:
         return _Computed(_abstain(planned, plan.unanswerable), planned)
+    tell(AnswerStage(stage="evidence", expressions=plan.expression_texts))
     if plan.expressions:
-        return _Computed(_of_expressions(planned, store, config=config, measures=measures), planned)
+        answer = _of_expressions(planned, store, config=config, measures=measures, tell=tell)
+        return _Computed(answer, planned)
     results = run_plan(store, plan)
     claims = compose_claims(plan, results)
     shown = tuple(all_evidence(results).values())
+    tell(AnswerStage(stage="proof"))
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
         reason = _NO_CLAIM_HOLDS if verified.dropped else _why_no_evidence(plan)
@@ -233,18 +257,22 @@ def _compute(
         return _Computed(_abstain(planned, "; ".join(_missing_inputs(results)), verified), planned)
     basis = EvidenceBasis.of_steps(store, results)
     verified = replace(verified, claims=basis.claims(verified.claims))
+    for claim in verified.claims:
+        tell(claim)
     answer = _answer(planned, verified, results, basis, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
     return _Computed(answer, planned, verified, results, basis, needs_rewording=wanted)
 
 
-def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig) -> Answer:
+def _of_expressions(
+    planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig, tell: Tell
+) -> Answer:
     """Run the expressions of a plan twice, and answer with the claims that both runs give."""
     # Imported here: a question of a fixed form needs no parser.
     from visionllm_interaction.reasoning.wording.verify_expression_claims import verified_claims
 
     try:
-        found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos)
+        found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos, tell=tell)
     except ExpressionError as error:
         return _abstain(planned, f"{error.message} {error.fix or ''}".strip())
     if found.missing is not None:
@@ -252,10 +280,13 @@ def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, mea
     if not found.claims:
         return _abstain(planned, _NO_CLAIM_HOLDS if found.dropped else _NO_EVIDENCE)
     basis = EvidenceBasis.of_expressions(store, found.evidence, planned.plan.expressions)
+    claims = basis.claims(found.claims)
+    for claim in claims:
+        tell(claim)
     return Answer(
         status="answered",
         answer=found.text,
-        claims=basis.claims(found.claims),
+        claims=claims,
         evidence=tuple(basis.items(found.evidence)),
         planner=planned.planner,
         model=planned.model,
@@ -283,13 +314,14 @@ def _why_no_evidence(plan: Plan) -> str:
     return _NO_EVIDENCE
 
 
-async def _reword_async(computed: _Computed, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
+async def _reword_async(computed: _Computed, *, vocabulary: Vocabulary, config: ReasonConfig, tell: Tell) -> Answer:
     """The claims reworded by the model where its words are verified; code's words where it cannot be reached."""
     from visionllm_interaction.reasoning.llm_client import RequestRecord, sum_usage
     from visionllm_interaction.reasoning.wording.paraphrase import word_claims_async
 
     planned, verified, results = computed.planned, computed.verified, computed.results
     assert verified is not None
+    tell(AnswerStage(stage="wording", model=config.endpoint.model))
     spent = RequestRecord()
     try:
         claims, dropped = await word_claims_async(

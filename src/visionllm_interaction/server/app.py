@@ -74,7 +74,7 @@ def create_app(
     """
     keys = KeyRing(serve.keys_path)
     check_exposure(serve, keys)
-    sessions = Sessions(serve.data_dir / "session.secret", keys)
+    sessions = Sessions(serve.data_dir / "session.secret", keys, serve.oidc)
     service = Service(serve, analysis=analysis, reason=reason, measures=measures, promote=promote)
     context = ServiceContext(service, Metrics(service), Stopping())
     app = FastAPI(
@@ -106,7 +106,7 @@ def create_app(
         routes_health,
     ):
         _add_routes(app, routes.router)
-    _add_routes(app, login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
+    _add_routes(app, login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie, oidc=serve.oidc))
     if serve.page:
         add_pages(app)
     add_static_files(app)  # the login page needs them, too
@@ -137,7 +137,7 @@ def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
             found=serve.host,
             fix=f"{fix}, and start without --insecure",
         )
-    if not serve.insecure and not keys.entries:
+    if not serve.insecure and not keys.entries and serve.oidc.issuer is None:
         raise UsageError(
             "The service has no API key.",
             expected="at least one key",

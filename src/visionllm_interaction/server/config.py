@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, PROJECT_PATTERN
 from visionllm_interaction.utils.device_names import DeviceName
 
@@ -46,7 +47,7 @@ class ServeLimits(Section):
     """An export that ended so many hours ago is deleted, with its files."""
 
     max_event_streams: int = Field(default=64, ge=1)
-    """Number of event streams of jobs at a time; further ones get 503 with Retry-After."""
+    """Number of event streams (of jobs, of answers) at a time; further ones get 503 with Retry-After."""
 
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
@@ -137,6 +138,9 @@ class ServeConfig(Section):
 
     page: bool = True
     """Serve the web page under ``/ui/``."""
+
+    oidc: OidcConfig = OidcConfig()
+    """Log-in of the page through an identity provider; off unless it names one."""
 
     limits: ServeLimits = ServeLimits()
     """Upper limits of requests."""

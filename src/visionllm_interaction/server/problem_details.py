@@ -34,6 +34,12 @@ MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 """Most invalid fields that an answer lists: a list of thousands may have as many."""
 
+_TOLD = ("expected", "found", "fix")
+_UNEXPECTED = {
+    "detail": "An unexpected error occurred; the log of the service has the details under this request id.",
+    "code": "INTERNAL",
+}
+
 
 class FieldProblem(BaseModel):
     """One invalid field of a request."""
@@ -128,6 +134,28 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _from_unexpected)
 
 
+def problem_of(request: Request, error: BaseException) -> Problem:
+    """The problem of an error that comes when the answer has begun, so that it can have no status of its own.
+
+    Args:
+        request: the request.
+        error: any error; one that nobody expects is logged, and the client is told its request id only.
+
+    Returns:
+        The problem with the status that the answer would have had.
+    """
+    if isinstance(error, HTTPException) and isinstance(error.detail, dict):
+        status, members = error.status_code, dict(error.detail)
+    elif isinstance(error, VisionLLMError):
+        status, members = error_status(error), _members(error)
+    else:
+        status, members = 500, _UNEXPECTED
+    if status == 500:
+        _log.error("request failed", exc_info=error)
+    request_id = getattr(request.state, "request_id", None)
+    return build_problem(status, path=request.url.path, request_id=request_id, members=members)
+
+
 def error_status(error: VisionLLMError) -> int:
     """The HTTP status of an error of this package."""
     if isinstance(error, UsageError):
@@ -190,13 +218,13 @@ async def _from_package_error(request: Request, error: Exception) -> JSONRespons
     status = error_status(error)
     if status == 500:
         _log.error("request failed", exc_info=error)
-    members = {"detail": error.message, "code": error.code}
-    members |= {name: getattr(error, name) for name in ("expected", "found", "fix")}
-    return _respond(request, status, members)
+    return _respond(request, status, _members(error))
+
+
+def _members(error: VisionLLMError) -> dict[str, Any]:
+    return {"detail": error.message, "code": error.code, **{name: getattr(error, name) for name in _TOLD}}
 
 
 async def _from_unexpected(request: Request, _: Exception) -> JSONResponse:
     # The server logs the exception; clients must not see its message.
-    detail = "An unexpected error occurred; the log of the service has the details under this request id."
-    request_id = getattr(request.state, "request_id", "")
-    return _respond(request, 500, {"detail": detail, "code": "INTERNAL"}, {"X-Request-ID": request_id})
+    return _respond(request, 500, _UNEXPECTED, {"X-Request-ID": getattr(request.state, "request_id", "")})

@@ -16,6 +16,7 @@ USES = {
     "label": "label: images to annotate next",
     "video": "analyze, blur, heads, sync, annotated films",
     "serve": "the service and its page",
+    "oidc": "serve: log-in through an identity provider",
     "reason": "questions planned or worded by a language model",
     "export": "export-model, int8",
     "openvino": "detectors in ONNX and ready-made models, without torch",

@@ -13,6 +13,11 @@ from visionllm_interaction.measures.language.run import query
 
 MISTAKES = [
     ("", 1, "write an expression, such as total(visible(child))"),
+    ("child", 1, "write visible(child)"),
+    ('"child" in video a', 1, "write visible(child)"),
+    ("$x by $x", 1, "write visible($x)"),
+    ("processed", 1, "write processed()"),
+    ("top(3, child by $o)", 8, "write visible(child)"),
     ("total(visible(child)", 21, "add ) at the end"),
     ("total(visible(child)))", 22, "remove the bracket that closes nothing"),
     ("total(visible child)", 15, "put what visible is about in brackets: visible(…)"),

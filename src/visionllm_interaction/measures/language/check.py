@@ -23,6 +23,8 @@ from visionllm_interaction.measures.language.syntax_tree import (
 )
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 
+_WHOLE = (*STREAM, Kind.SAMPLES, Kind.BOX, Kind.VALUE, Kind.YES_NO)
+"""What an expression can be; a name alone says nothing about it."""
 _COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
 _EXAMPLES: Mapping[str, str] = {
     "latency": "latency(puts_down(caregiver) -> picks_up(child))",
@@ -87,6 +89,7 @@ class _Checker:
             found = self._of_selection(value, names)
         else:
             found = self.of(value, names)
+            self._expect(value, found, _WHOLE, "the whole expression")
         used = _variables(grouped.value)
         inner = {v for part in walk(grouped.value) if isinstance(part, Grouped) for v in _bound(part)}
         for variable in here:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.reasoning.answers import Answer, Tell, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.dialogue.followups import FollowUp, read_follow_up
 from visionllm_interaction.reasoning.dialogue.rewriting import Ambiguous, rewritten
@@ -90,6 +89,7 @@ def follow_up(
     *,
     config: ReasonConfig = ReasonConfig(),
     measures: MeasuresConfig = MeasuresConfig(),
+    tell: Tell = tell_nobody,
 ) -> Reply | None:
     """Answer a question that leans on the last answer.
 
@@ -99,6 +99,7 @@ def follow_up(
         store: folder of the interaction store.
         config: limits and aliases.
         measures: settings of those measures that have any.
+        tell: told of each stage when it begins, and of each claim once it is proven.
 
     Returns:
         The reply; None where it is a question of its own.
@@ -112,15 +113,17 @@ def follow_up(
         if change is None:
             return None
         if change.asks_evidence:
-            return _evidence_of(last)
+            return _evidence_of(last, tell)
         if last is None:
             return None
-        return _changed(change, last, opened, vocabulary, config=config, measures=measures)
+        return _changed(change, last, opened, vocabulary, config=config, measures=measures, tell=tell)
 
 
-def _evidence_of(last: Answer | None) -> Reply:
+def _evidence_of(last: Answer | None, tell: Tell) -> Reply:
     if last is None:
         return Reply(_refused(_NO_ANSWER_YET))
+    for claim in last.claims:
+        tell(claim)
     return Reply(last, shows_evidence=True)
 
 
@@ -132,6 +135,7 @@ def _changed(
     *,
     config: ReasonConfig,
     measures: MeasuresConfig,
+    tell: Tell,
 ) -> Reply:
     if change.refusal is not None:
         return Reply(_refused(change.refusal))
@@ -142,15 +146,8 @@ def _changed(
     if change.language != "en":
         steps = (step.model_copy(update={"language": change.language}) for step in plan.expressions)
         plan = Plan(expressions=tuple(steps))
-    answer = execute(Planned(plan, "rules"), store, vocabulary=vocabulary, config=config, measures=measures)
-    return Reply(answer, tuple(_texts(plan)))
-
-
-def _texts(plan: Plan) -> Iterator[str]:
-    for step in plan.expressions:
-        yield step.expression
-        if step.than:
-            yield step.than
+    answer = execute(Planned(plan, "rules"), store, vocabulary=vocabulary, config=config, measures=measures, tell=tell)
+    return Reply(answer, plan.expression_texts)
 
 
 def _refused(reason: str) -> Answer:

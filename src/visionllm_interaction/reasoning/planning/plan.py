@@ -213,6 +213,12 @@ class Plan(_PlanModel):
         """This part and the ones after it."""
         return (self, *(self.also.parts if self.also else ()))
 
+    @property
+    def expression_texts(self) -> tuple[str, ...]:
+        """The expressions as they can be run one by one; of a comparison both sides."""
+        both = ((step.expression, step.than) for step in self.expressions)
+        return tuple(text for pair in both for text in pair if text)
+
     def with_turns(self, limits: TurnLimits) -> Plan:
         """The plan with ``limits`` in every step about turns, so that it says by which limits it was run."""
         steps = (step.model_copy(update={"turns": limits}) if step.is_of_turns else step for step in self.steps)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning.answers import Claim, DroppedClaim
+from visionllm_interaction.reasoning.answers import AnswerStage, Claim, DroppedClaim, Tell, tell_nobody
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.wording.expression_claims import compose
@@ -34,7 +34,12 @@ class VerifiedExpressions(Struct, frozen=True):
 
 
 def verified_claims(
-    plan: Plan, store: Store, *, measures: MeasuresConfig = MeasuresConfig(), max_listed: int = 5
+    plan: Plan,
+    store: Store,
+    *,
+    measures: MeasuresConfig = MeasuresConfig(),
+    max_listed: int = 5,
+    tell: Tell = tell_nobody,
 ) -> VerifiedExpressions:
     """Run and word a plan of expressions, and again, and keep what agrees.
 
@@ -43,6 +48,7 @@ def verified_claims(
         store: the open store.
         measures: limits of turns, and named measures.
         max_listed: most videos whose single values the text lists.
+        tell: told when the second run begins.
 
     Returns:
         The claims that hold, with their evidence.
@@ -52,6 +58,7 @@ def verified_claims(
         UsageError: if a video that the plan names is not in the store.
     """
     first = compose(plan, ExpressionRunner(store, measures), max_listed=max_listed)
+    tell(AnswerStage(stage="proof"))
     again = compose(plan, ExpressionRunner(store, measures), max_listed=max_listed)
     fresh = {claim.text: claim for claim in again.claims}
     kept = tuple(claim for claim in first.claims if fresh.get(claim.text) == claim)

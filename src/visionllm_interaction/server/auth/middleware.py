@@ -28,6 +28,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.login import OIDC_PATHS
 from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.http.client_timeouts import being_stopped
@@ -73,6 +74,7 @@ class AccessMiddleware:
         self._context = context
         self._config = context.service.config
         self._metrics = context.metrics
+        self._open_paths = OPEN_PATHS.union(OIDC_PATHS if self._config.oidc.issuer else ())
         self._keys = keys
         self._sessions = sessions
 
@@ -129,7 +131,9 @@ class AccessMiddleware:
         )
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or path.startswith(_ASSETS) or (self._config.public_metrics and path == "/metrics")
+        return (
+            path in self._open_paths or path.startswith(_ASSETS) or (self._config.public_metrics and path == "/metrics")
+        )
 
     def _principal(self, path: str, headers: Headers) -> Principal | None:
         """Who asks; None for nobody who is known."""
@@ -139,11 +143,12 @@ class AccessMiddleware:
         presented = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if presented:
             entry = self._keys.find(presented)
+            principal = entry.principal() if entry else None
         else:
             cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-            entry = self._sessions.key_of(cookie) if cookie is not None else None
-        if entry is not None:
-            return entry.principal()
+            principal = self._sessions.principal_of(cookie) if cookie is not None else None
+        if principal is not None:
+            return principal
         return MONITORING if self._config.public_metrics and path == "/metrics" else None
 
     async def _audit(self, scope: Scope, status: int) -> None:

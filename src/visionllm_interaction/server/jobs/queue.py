@@ -36,6 +36,7 @@ from visionllm_interaction.server.jobs.exports import ExportOptions, is_export
 from visionllm_interaction.server.jobs.leases import Leases
 from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, ExportRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
+from visionllm_interaction.server.training.activation import ServingFile
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 _log = logging.getLogger(__name__)
@@ -132,8 +133,10 @@ class JobQueue:
         threads = config.job_threads or default_threads()
         warm = config.job_workers if config.warm_workers else 0
         self._pools: dict[Kind, WorkerPool] = {
-            "analysis": WorkerPool(size=warm, threads=threads, detector=config.detector),
-            "export": WorkerPool(size=0, threads=threads, detector=None),
+            "analysis": WorkerPool(
+                size=warm, threads=threads, detector=ServingFile(config.models_dir, config.detector)
+            ),
+            "export": WorkerPool(size=0, threads=threads, detector=lambda: None),
         }
         self._active: set[str] = set()
         self._cancelled: set[str] = set()

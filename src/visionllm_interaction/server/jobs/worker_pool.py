@@ -118,16 +118,20 @@ class WorkerPool:
     Args:
         size: number of workers kept waiting.
         threads: threads of one analysis.
-        detector: the detector that waiting workers load; None: none is kept waiting.
+        detector: gives the detector that a new worker loads, as of then; None: none is kept waiting.
     """
 
-    def __init__(self, *, size: int, threads: int, detector: Path | None) -> None:
-        self._size = size if detector is not None else 0
+    def __init__(self, *, size: int, threads: int, detector: Callable[[], Path | None]) -> None:
+        self._most = size
         self._threads = threads
         self._detector = detector
         self._free: list[Worker] = []
         self._lock = threading.Lock()
         self._stopped = False
+
+    @property
+    def _size(self) -> int:
+        return self._most if self._detector() is not None else 0
 
     def start(self) -> None:
         """Start the workers that wait; they load while the service answers."""
@@ -165,7 +169,8 @@ class WorkerPool:
                 self._free.pop().end()
 
     def _new(self) -> Worker:
-        ahead = [str(self._detector.absolute())] if self._detector is not None else []
+        detector = self._detector()
+        ahead = [str(detector.absolute())] if detector is not None else []
         environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(self._threads))}
         process = subprocess.Popen(
             [sys.executable, "-m", "visionllm_interaction.server.jobs.worker", *ahead],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visionllm_interaction.analysis.role_review import Person, crop_places, people_in
-from visionllm_interaction.server.schemas import PersonCrop, RolesToConfirm, TrackedPerson, VideoPeople
+from visionllm_interaction.server.schemas.people import PersonCrop, RolesToConfirm, TrackedPerson, VideoPeople
 from visionllm_interaction.store.reader import Store
 
 

@@ -11,7 +11,7 @@ from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.timelines.code_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.server.results.timelines.time_not_known import time_not_known
 from visionllm_interaction.server.results.video_list_facts import shown_from
-from visionllm_interaction.server.schemas import DetectionColumns
+from visionllm_interaction.server.schemas.detections import DetectionColumns
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")

@@ -10,7 +10,7 @@ from visionllm_interaction.server.auth.audit_log import AuditRow
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.results.list_pages import Cursor, page_of
-from visionllm_interaction.server.schemas import AuditEntry, AuditPage, KeyRights
+from visionllm_interaction.server.schemas.access import AuditEntry, AuditPage, KeyRights
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["access"])

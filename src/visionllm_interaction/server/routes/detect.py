@@ -14,7 +14,7 @@ from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import file_body, problems
-from visionllm_interaction.server.schemas import DetectedObject, DetectResult
+from visionllm_interaction.server.schemas.detections import DetectedObject, DetectResult
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])

@@ -15,7 +15,7 @@ from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import not_found
 from visionllm_interaction.server.routes.jobs import JobId
 from visionllm_interaction.server.routes.videos import VideoId, job_response
-from visionllm_interaction.server.schemas import VideoJob
+from visionllm_interaction.server.schemas.jobs import VideoJob
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.readiness import is_ready, part_reasons, part_states
-from visionllm_interaction.server.schemas import Readiness
+from visionllm_interaction.server.schemas.access import Readiness
 from visionllm_interaction.server.state import context_of
 
 OPEN: dict[str, Any] = {"security": []}

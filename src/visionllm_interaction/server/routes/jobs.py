@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
-from visionllm_interaction.server.http.event_streams import MEDIA_TYPE, Snapshot, stream_changes
+from visionllm_interaction.server.http.event_streams import Snapshot, described_events, stream_changes
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.jobs.queue import Kind, State
@@ -18,7 +18,7 @@ from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.list_pages import Cursor, Limit, page_of
 from visionllm_interaction.server.results.video_lists import JobFilter, place_of_job
 from visionllm_interaction.server.routes.videos import LOOK, VideoId, job_response
-from visionllm_interaction.server.schemas import JobList, VideoJob
+from visionllm_interaction.server.schemas.jobs import JobList, VideoJob
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["jobs"], route_class=IdempotentRoute)
@@ -27,17 +27,7 @@ Status = Annotated[State | None, Query(description="only those in this state")]
 OneKind = Annotated[Kind | None, Query(description="only of this kind")]
 OneVideo = Annotated[str | None, Query(max_length=200, description="only of this video")]
 Seconds = Annotated[float, Query(ge=0, le=3600, allow_inf_nan=False, description="longest time to stream in seconds")]
-_EVENT = {
-    "type": "object",
-    "properties": {"event": {"type": "string", "enum": ["job", "gone"]}, "data": {"type": "string"}},
-    "required": ["event", "data"],
-}
-_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {MEDIA_TYPE: {"schema": _EVENT}},
-        "description": "Server-sent events; the schema is of one of them.",
-    }
-}
+_EVENTS = described_events("job", "gone")
 
 
 @router.get("/jobs", summary="All jobs", responses=problems(422), dependencies=[LOOK])

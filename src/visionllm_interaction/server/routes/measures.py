@@ -17,7 +17,7 @@ from visionllm_interaction.server.results.measure_values import (
     to_csv,
     to_parquet,
 )
-from visionllm_interaction.server.schemas import MeasureCatalogue, MeasureDefinition, MeasureRow, MeasureTable
+from visionllm_interaction.server.schemas.questions import MeasureCatalogue, MeasureDefinition, MeasureRow, MeasureTable
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["measures"])

@@ -10,7 +10,7 @@ from visionllm_interaction.server.auth.route_roles import known_principal, requi
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.people_to_review import people_of_video, roles_to_confirm
-from visionllm_interaction.server.schemas import RoleChoices, RolesToConfirm, VideoPeople
+from visionllm_interaction.server.schemas.people import RoleChoices, RolesToConfirm, VideoPeople
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import open_store

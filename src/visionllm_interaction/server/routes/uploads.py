@@ -26,7 +26,7 @@ from visionllm_interaction.server.multipart import too_large
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.routes.videos import project_field
-from visionllm_interaction.server.schemas import UnfinishedUpload, UnfinishedUploads
+from visionllm_interaction.server.schemas.videos import UnfinishedUpload, UnfinishedUploads
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of
 

@@ -28,17 +28,16 @@ from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.list_pages import Cursor, Limit
 from visionllm_interaction.server.results.video_lists import VideoFilter
 from visionllm_interaction.server.results.video_results import read_detections
-from visionllm_interaction.server.schemas import (
-    DetectionColumns,
+from visionllm_interaction.server.schemas.detections import DetectionColumns
+from visionllm_interaction.server.schemas.jobs import InWork, VideoJob
+from visionllm_interaction.server.schemas.timelines import VideoTimeline
+from visionllm_interaction.server.schemas.videos import (
     FileRefused,
-    InWork,
     Registered,
     RegisterRequest,
     Video,
-    VideoJob,
     VideoList,
     VideoPatch,
-    VideoTimeline,
 )
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of

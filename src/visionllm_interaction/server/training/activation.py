@@ -24,11 +24,16 @@ from visionllm_interaction.server.training.detectors import KnownDetector
 from visionllm_interaction.server.training.gate_process import GateRequest, GateVerdict
 from visionllm_interaction.server.training.schemas import Activation
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
+from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log
 
 RECORD = "activated_detector.json"
+LAST = "last_activation.json"
+LOCK = ".activation.lock"
+"""Held by the process that changes the detector: where nobody holds it, no change goes on."""
 REPORT = "last_comparison"
+GOES_ON = ("comparing", "loading")
 
 
 class ActivatedDetector(BaseModel):
@@ -102,7 +107,7 @@ class ServingFile:
 
 
 class Activations:
-    """Changes of the serving detector, one at a time.
+    """Changes of the serving detector, one at a time, whichever process of the service makes them.
 
     Args:
         models_dir: the service's folder of detectors.
@@ -124,9 +129,23 @@ class Activations:
         self._configured = configured
         self._promote = promote
         self._use = use
-        self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self.last = Activation(state="none")
+        self._latest = Activation(state="none")
+
+    @property
+    def last(self) -> Activation:
+        """The last change, of whichever process, or the one that goes on."""
+        try:
+            found = Activation.model_validate_json((self._models_dir / LAST).read_bytes())
+        except (OSError, ValidationError):
+            return Activation(state="none")
+        if found.state not in GOES_ON:
+            return found
+        unheld = try_lock_file(self._models_dir / LOCK)
+        if unheld is None:
+            return found
+        unheld.release()
+        return found.model_copy(update={"state": "failed", "message": "The service was stopped meanwhile."})
 
     def start(self, candidate: KnownDetector, serving: KnownDetector | None, *, data: Path, run: str) -> Activation:
         """Begin to compare a detector with the one that serves.
@@ -143,18 +162,19 @@ class Activations:
         Raises:
             HTTPException: 409 if one goes on already, or the candidate serves already.
         """
-        with self._lock:
-            if self.last.state in ("comparing", "loading"):
-                raise http_problem(409, "Another detector is being compared.", code="BUSY", found=str(self.last.model))
-            if candidate.view.serving:
-                raise http_problem(409, "This detector serves already.", code="SERVES", found=candidate.view.model)
-            self.last = Activation(
-                state="comparing",
-                model=candidate.view.model,
-                against=serving.view.model if serving else None,
-                run=run,
-                at=utc_now(),
-            )
+        if candidate.view.serving:
+            raise http_problem(409, "This detector serves already.", code="SERVES", found=candidate.view.model)
+        self._models_dir.mkdir(parents=True, exist_ok=True)
+        held = try_lock_file(self._models_dir / LOCK)
+        if held is None:
+            raise http_problem(409, "Another detector is being compared.", code="BUSY", found=str(self.last.model))
+        begun = Activation(
+            state="comparing",
+            model=candidate.view.model,
+            against=serving.view.model if serving else None,
+            run=run,
+            at=utc_now(),
+        )
         request = GateRequest(
             candidate=candidate.path.absolute(),
             serving=serving.path.absolute() if serving else None,
@@ -162,15 +182,24 @@ class Activations:
             report=(self._models_dir / REPORT).absolute(),
             config=self._promote,
         )
-        threading.Thread(target=self._run, args=(candidate, request), name="activate", daemon=True).start()
-        return self.last
+        try:
+            self._keep(begun)
+        except BaseException:
+            held.release()
+            raise
+        threading.Thread(target=self._run, args=(candidate, request, held), name="activate", daemon=True).start()
+        return begun
 
     def stop(self) -> None:
         """End a comparison that goes on."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
-    def _run(self, candidate: KnownDetector, request: GateRequest) -> None:
+    def _run(self, candidate: KnownDetector, request: GateRequest, held: HeldLock) -> None:
+        with held:
+            self._change(candidate, request)
+
+    def _change(self, candidate: KnownDetector, request: GateRequest) -> None:
         try:
             verdict = self._compare(request)
             figures = {"AP": verdict.AP, "serving_AP": verdict.serving_AP, "gates": verdict.gates}
@@ -218,5 +247,9 @@ class Activations:
         return kept
 
     def _told(self, **changes: object) -> None:
-        with self._lock:
-            self.last = self.last.model_copy(update=changes)
+        self._keep(self._latest.model_copy(update=changes))
+
+    def _keep(self, activation: Activation) -> None:
+        """Keep the state of a change where all processes of the service find it."""
+        self._latest = activation
+        write_file(self._models_dir / LAST, activation.model_dump_json().encode())

@@ -149,11 +149,11 @@ def list_issues(run: RunManifests, code: str, split: str | None, *, begin: int, 
     of_code = np.array([one == code for one in table["code"].to_pylist()], dtype=np.bool_)
     of_split = np.array([one == split for one in table["split"].to_pylist()], dtype=np.bool_)
     rows = np.flatnonzero(of_code & of_split)
-    shown = rows[begin : begin + count].tolist()
+    shown = rows[begin : begin + count]  # an array also where it is empty: pyarrow takes no rows by an empty list
     names = [name for name in IssueView.model_fields if name != "row"]
     content = table.select(names).take(shown).to_pylist()
     return IssuePage(
-        total=len(rows), issues=[IssueView(row=row, **one) for row, one in zip(shown, content, strict=True)]
+        total=len(rows), issues=[IssueView(row=row, **one) for row, one in zip(shown.tolist(), content, strict=True)]
     )
 
 

@@ -56,9 +56,23 @@ def add_static_files(app: FastAPI) -> None:
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=_FOLDER), name="static")
 
 
-def login_page(message: str) -> str:
-    """The HTML of the login page with a message; empty: none."""
-    return _read("login.html").replace("MESSAGE", escape(message))
+def login_page(message: str, *, provider: bool = False) -> str:
+    """The HTML of the login page.
+
+    Args:
+        message: what went wrong; empty: nothing.
+        provider: whether one can also log in at the identity provider.
+
+    Returns:
+        The page.
+    """
+    link = _read("login_provider.html") if provider else ""
+    return _read("login.html").replace("MESSAGE", escape(message)).replace("PROVIDER", link)
+
+
+def message_page(name: str) -> str:
+    """The HTML of a page that says one thing: ``logged_in.html`` or ``logged_out.html``."""
+    return _read(name)
 
 
 def _preload_links(page: str) -> str:

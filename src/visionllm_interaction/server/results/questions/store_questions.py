@@ -10,7 +10,7 @@ from typing import Literal
 
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
-from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.reasoning.answers import Answer, Tell, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_up
 from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
@@ -45,7 +45,12 @@ class StoreQuestions:
     conversations: Conversations
 
     def ask(
-        self, question: str, *, planner: Literal["rules", "llm"] | None = None, video_id: str | None = None
+        self,
+        question: str,
+        *,
+        planner: Literal["rules", "llm"] | None = None,
+        video_id: str | None = None,
+        tell: Tell = tell_nobody,
     ) -> Answer:
         """Answer a question from the store.
 
@@ -53,6 +58,7 @@ class StoreQuestions:
             question: the question in plain words.
             planner: the planner; default: the configuration of the service.
             video_id: the video it is about unless it names others; None: all.
+            tell: told of each stage when it begins, and of each claim once it is proven.
 
         Returns:
             The answer with its evidence, or a refusal with the reason.
@@ -62,15 +68,18 @@ class StoreQuestions:
         """
         self._check_not_empty()
         asked = self._about(question, video_id)
-        return ask(asked, self.store, config=self.reason, planner=planner, measures=self.measures)
+        return ask(asked, self.store, config=self.reason, planner=planner, measures=self.measures, tell=tell)
 
-    def say(self, question: str, after: Sequence[str] = (), *, video_id: str | None = None) -> Reply:
+    def say(
+        self, question: str, after: Sequence[str] = (), *, video_id: str | None = None, tell: Tell = tell_nobody
+    ) -> Reply:
         """Answer a question that may lean on those before it.
 
         Args:
             question: the question in plain words.
             after: the questions before it that were answered, first to last.
             video_id: the video it is about unless it names others; None: all.
+            tell: told of each stage when it begins, and of each claim once it is proven.
 
         Returns:
             The answer, and what a follow-up was rewritten into.
@@ -82,11 +91,11 @@ class StoreQuestions:
         asked = checked_question(question, self.reason)
         if list_videos(self.store) and after:
             last = self._answered(tuple(after), video_id)
-            reply = follow_up(asked, last, self.store, config=self.reason, measures=self.measures)
+            reply = follow_up(asked, last, self.store, config=self.reason, measures=self.measures, tell=tell)
             if reply is not None:
                 self._keep((*after, question), video_id, reply.answer)
                 return reply
-        reply = Reply(self.ask(asked, video_id=video_id))
+        reply = Reply(self.ask(asked, video_id=video_id, tell=tell))
         self._keep((*after, question), video_id, reply.answer)
         return reply
 

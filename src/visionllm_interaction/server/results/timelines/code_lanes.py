@@ -10,7 +10,13 @@ from visionllm_interaction.core.intervals import complement
 from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.measures.streams.batch import CODED_KIND
 from visionllm_interaction.measures.streams.coded_spans import coded_time_of
-from visionllm_interaction.server.schemas import CodeLane, LaneInterval, LinkedRecording, SessionPlace, VideoSession
+from visionllm_interaction.server.schemas.timelines import (
+    CodeLane,
+    LaneInterval,
+    LinkedRecording,
+    SessionPlace,
+    VideoSession,
+)
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of
 from visionllm_interaction.store.recordings.imported_data import read_recordings

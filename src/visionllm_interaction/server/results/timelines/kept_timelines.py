@@ -28,7 +28,7 @@ class KeptTimelines:
             video_id: a video in the store.
 
         Returns:
-            The JSON of :class:`~visionllm_interaction.server.schemas.VideoTimeline`.
+            The JSON of :class:`~visionllm_interaction.server.schemas.timelines.VideoTimeline`.
         """
         written = files_written(store.path / "videos" / video_id)
         with self._lock:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from visionllm_interaction.core.frame_table import QUALITY_FLAGS
 from visionllm_interaction.core.intervals import Intervals, complement, total_s, union
-from visionllm_interaction.server.schemas import PoorTime, TimeNotKnown
+from visionllm_interaction.server.schemas.timelines import PoorTime, TimeNotKnown
 from visionllm_interaction.store.reader import Store
 
 NOT_PROCESSED = "not_processed"

@@ -14,17 +14,39 @@ export class Problem extends Error {
 
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
-export async function api(path, { method = "GET", body, headers = {}, signal } = {}) {
+export async function api(path, options = {}) {
+  return read(await request(path, options));
+}
+
+// Sends a body and calls tell(name, content) for each of the server-sent events that are the answer, as they come.
+export async function follow(path, { body, tell }) {
+  const response = await request(path, { method: "POST", body });
+  if (!response.ok) await read(response);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await next(reader); !part.done; part = await next(reader)) {
+    const events = (text + part.value).split("\n\n");
+    text = events.pop();
+    for (const event of events) {
+      const [, name, data] = event.match(/^event: (.*)\ndata: (.*)$/) || [];
+      if (name) tell(name, JSON.parse(data));
+    }
+  }
+}
+
+const silent = () => new Problem(0, { detail: "The service does not answer.", fix: "check that it runs, and try again" });
+
+async function request(path, { method = "GET", body, headers = {}, signal }) {
   const sent = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
-  let response;
   try {
-    response = await fetch(`/v1${path}`, { method, headers: sent, body: body && JSON.stringify(body), signal });
+    return await fetch(`/v1${path}`, { method, headers: sent, body: body && JSON.stringify(body), signal });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem(0, { detail: "The service does not answer.", fix: "check that it runs, and try again" });
+    throw silent();
   }
-  return read(response);
 }
+
+const next = (reader) => reader.read().catch(() => Promise.reject(silent()));
 
 async function read(response) {
   if (response.status === 401) location.assign("/login");

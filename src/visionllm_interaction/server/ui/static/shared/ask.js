@@ -1,6 +1,6 @@
 // The box in which questions are asked: a conversation, each claim with the evidence that proves it.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { api } from "./api.js";
+import { api, follow, Problem } from "./api.js";
 import { clock, number } from "./format.js";
 
 const KEPT = 20;
@@ -19,16 +19,27 @@ export function AskBox({ videoId = null, onEvidence, after = Promise.resolve() }
   const ask = async (text) => {
     if (!text.trim() || busy) return;
     setBusy(true);
-    const turn = { question: text };
-    try {
-      turn.answer = await api("/ask", { method: "POST", body: { question: text, video_id: videoId, after: earlier.current } });
-      // What was answered so far goes with the next question, so that "and the book?" can lean on it.
-      if (turn.answer.status === "answered") earlier.current = [...earlier.current, text].slice(-KEPT);
-      setQuestion("");
-    } catch (problem) {
-      turn.problem = problem;
-    }
+    let turn = { question: text, stages: [], claims: [] };
     setTurns((all) => [turn, ...all]);
+    const change = (more) => {
+      turn = { ...turn, ...more };
+      setTurns(([, ...others]) => [turn, ...others]);
+    };
+    const tell = (name, content) => {
+      if (name === "stage") change({ stages: [...turn.stages, content] });
+      if (name === "claim") change({ claims: [...turn.claims, content] });
+      if (name === "answer") change({ answer: content });
+      if (name === "problem") change({ problem: new Problem(content.status, content) });
+    };
+    try {
+      await follow("/ask/events", { body: { question: text, video_id: videoId, after: earlier.current }, tell });
+      if (!turn.answer && !turn.problem) throw new Problem(0, { detail: "The answer was cut off.", fix: "ask again" });
+      // What was answered so far goes with the next question, so that "and the book?" can lean on it.
+      if (turn.answer?.status === "answered") earlier.current = [...earlier.current, text].slice(-KEPT);
+      if (turn.answer) setQuestion("");
+    } catch (problem) {
+      change({ problem });
+    }
     setBusy(false);
   };
   const send = (event) => {
@@ -47,10 +58,28 @@ export function AskBox({ videoId = null, onEvidence, after = Promise.resolve() }
   </section>`;
 }
 
+const STAGES = {
+  planning: ({ model }) => (model ? `Reading the question with ${model}` : "Reading the question"),
+  evidence: () => "Computing the values",
+  proof: () => "Computing them again, to prove each sentence",
+  wording: ({ model }) => `Wording what is proven with ${model}`,
+};
+
+// What is being done, and what is proven so far; an answer takes its place.
+function Progress({ turn }) {
+  const expressions = turn.stages.flatMap((one) => one.expressions);
+  const last = turn.stages.length - 1;
+  return html`
+    <ol class="stages">${turn.stages.map((one, n) => html`<li class=${n < last ? "done" : "doing"}>${STAGES[one.stage](one)}</li>`)}</ol>
+    ${expressions.map((text) => html`<p class="note expression"><code>${text}</code></p>`)}
+    ${turn.claims.map((claim) => html`<p class="proven">${claim.text}</p>`)}`;
+}
+
 function Turn({ turn, videoId, onEvidence }) {
   const { answer, problem } = turn;
   return html`<article class="turn">
     <p class="asked">${turn.question}</p>
+    ${!answer && !problem && html`<${Progress} turn=${turn} />`}
     ${problem && html`<p class="refused">${problem.words}</p>`}
     ${answer && answer.status === "abstained" && html`<p class="refused">${answer.reason || "No answer."}</p>`}
     ${answer && answer.status === "answered" && html`<${Claims} answer=${answer} videoId=${videoId} onEvidence=${onEvidence} />`}
