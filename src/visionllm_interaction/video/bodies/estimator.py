@@ -101,6 +101,9 @@ class Bodies:
 
         Args:
             track_ids: (n,) tracks of the people.
+
+        Returns:
+            The hands, and the poses by track.
         """
         ids = track_ids.tolist()
         poses = {track: pose for track, pose in zip(ids, self.poses, strict=True) if pose is not None}

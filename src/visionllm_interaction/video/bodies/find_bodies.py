@@ -136,7 +136,7 @@ def plan_searches(frames: Iterable[Frame], every_s: float) -> Iterator[tuple[Fra
         frames: in order.
         every_s: seconds between frames that are searched.
 
-    Returns:
+    Yields:
         Each frame, and whether it is searched.
     """
     searched_s, n_followed = -math.inf, 0
@@ -164,7 +164,7 @@ def batches(planned: Iterable[tuple[Frame, bool]], size: int) -> Iterator[tuple[
         planned: frames, and whether each is searched.
         size: frames of a batch, at least; only the last one may have fewer.
 
-    Returns:
+    Yields:
         For each batch its frames, and whether each is searched.
     """
     batch: list[Frame] = []
