@@ -1,9 +1,9 @@
 """Memory over a long video: does the analysis with people, hands, faces and poses keep more and more?
 
-    python benchmarks/bodies/memory.py --video CLIP [--minutes 60] [--out FILE]
+    python benchmarks/bodies/memory.py --video CLIP [--minutes 60] [--fps 5] [--out FILE]
 
-A real clip is joined to itself, without encoding it anew, until it is as long as asked for, and analysed at five frames
-a second by the command ``visionllm analyze --models people,hands,faces,pose`` (the models have to be on this machine:
+A real clip is joined to itself, without encoding it anew, until it is as long as asked for, and analysed
+by the command ``visionllm analyze --models people,hands,faces,pose`` (the models have to be on this machine:
 ``visionllm models list``). The memory of that process and of its decoder is read every ten seconds. Printed are the
 slope after the first minute, in MiB for an hour of video, and the most. What is found is kept until the video is done,
 so the slope is not 0: it should be that of the tables.
@@ -33,7 +33,7 @@ def main() -> int:
         looped = loop(options.video, Path(folder) / f"looped{options.video.suffix}", minutes=options.minutes)
         program = Path(sys.executable).with_name("visionllm")
         command = [str(program), "analyze", str(looped), "--store", f"{folder}/store"]
-        command += ["--models", "people,hands,faces,pose", "-o", "analysis.video.decode.sample_fps=5", "--json"]
+        command += ["--models", "people,hands,faces,pose", "-o", f"analysis.video.decode.sample_fps={options.fps:g}", "--json"]
         # Its output goes to a file: nobody reads a pipe while the memory is being read.
         with (Path(folder) / "out.txt").open("w+") as out:
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
@@ -93,6 +93,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--fps", type=float, default=5.0, help="frames analysed a second")
     parser.add_argument("--every-s", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
