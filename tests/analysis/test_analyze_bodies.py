@@ -23,7 +23,9 @@ from visionllm_interaction.video.bodies.poses import Point, Pose
 class _Sees:
     """Of each person: a hand at the ball's place, a head turned to the image's right, and a standing body."""
 
-    def estimate(self, images_rgb: Sequence[np.ndarray], boxes_xyxy: Sequence[np.ndarray]) -> list[Bodies]:
+    def estimate(
+        self, images_rgb: Sequence[np.ndarray], boxes_xyxy: Sequence[np.ndarray], sequence: object = None
+    ) -> list[Bodies]:
         return [self._one(np.asarray(boxes).reshape(-1, 4)) for boxes in boxes_xyxy]
 
     def _one(self, boxes: np.ndarray) -> Bodies:

@@ -64,7 +64,7 @@ def append_copy(kind: str, index: int, **values: Any) -> Edit:
 # Annotation 0 has id 1000 and belongs to image 100 (64×48, category 3); the others count on from there.
 ONE_FAULT: dict[str, tuple[str, tuple[int | str, ...], Edit, str]] = {
     "three numbers": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, 3]), "PASS"),
-    "a text in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, "3", 4]), "PASS"),
+    "a text in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, "wide", 4]), "PASS"),
     "a truth value in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, True, 4]), "PASS"),
     "null box": ("BOX-MALFORMED", (1001,), put("annotations", 1, bbox=None), "PASS"),
     "NaN in the box": ("BOX-MALFORMED", (1001,), put("annotations", 1, bbox=[1, 2, 3, float("nan")]), "PASS"),

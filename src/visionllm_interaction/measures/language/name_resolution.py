@@ -14,6 +14,7 @@ from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.stream_scopes import ANYTHING, Name
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
+_GROUPS = frozenset({ANY_PERSON, ANY_THING, ANYTHING})
 _CODED_FUNCTIONS = frozenset({"looks_at", "speaks", "names", "says", "coded", "turns", "turn_lags", "around_naming"})
 
 
@@ -56,7 +57,8 @@ def domain(batch: Batch, binding: Binding, places: Sequence[Place], grouped: Gro
             fits = {ANY_PERSON: ("person",), ANY_THING: ("thing",)}.get(words[0], ("person", "body", "thing"))
             return [Name(name) for name, sort in present.items() if sort in fits]
         return [Name(_spelled(batch, word)) for word in words]
-    written = {_spelled(batch, t.base) for t in walk(grouped.value) if isinstance(t, NameTerm)}
+    # A word for people of every category leaves none of them out: "person" hands something to another person.
+    written = {_spelled(batch, t.base) for t in walk(grouped.value) if isinstance(t, NameTerm)} - _GROUPS
     found = {name for name, sort in present.items() if all(_fits(sort, place) for place in places)}
     if any(place.coded for place in places) and all(place.coded or place.fits == "any" for place in places):
         labels = [

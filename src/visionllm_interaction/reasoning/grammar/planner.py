@@ -63,6 +63,7 @@ _SHARE_OF_VIDEOS = re.compile(
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
 _WHO_IS = re.compile(r"^(?:who|what|which \w+|how many \w+) (?:is|are|was|were)(?: there| all)?$")
+_IN = re.compile(r" (?:in|on|i|på) ")
 _LASTED_BETWEEN = re.compile(
     r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
 )
@@ -123,7 +124,7 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         rest = text
     else:
         rest, video_id = extract_video(text, vocabulary.video_ids)
-        if video_id and _WHO_IS.search(rest):
+        if video_id and _WHO_IS.search(rest) and _IN.match(text.removeprefix(rest)):
             rest += " in view"  # "Who is in the second video?"
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     tagged, scope, at = tag_text(rest, video_id, vocabulary)

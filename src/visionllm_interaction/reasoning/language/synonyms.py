@@ -20,7 +20,7 @@ _OF_HOMES = {
     "sports ball": "ball|ballen|baller|ballene|ballar|ballane",
     "kite": "leikedrake|lekedrage|papirdrage",
     "bottle": "baby bottle|feeding bottle|flaske|flaska|flasken|flasker|flaskene|flaskane|tåteflaske",
-    "wine glass": "glass|glasset|glassene|vinglass|vinglasset",
+    "wine glass": "glasset|glassene|vinglass|vinglasset",
     "fork": "gaffel|gaffelen|gafler|gaflar|gaflene",
     "knife": "kniv|kniven|kniver|knivene|knivar|knivane",
     "spoon": "skjea|skjeen|skjeer|skjeene",

@@ -8,6 +8,7 @@ from itertools import accumulate
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Prefix, walk
+from visionllm_interaction.measures.streams.stream_scopes import ANYTHING
 from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video
 from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
@@ -38,6 +39,10 @@ SENTENCE_OF: Mapping[Reading, str] = {
 
 
 _BLANK = "…"
+_PAIR = 2
+_OF_ONE_PERSON = frozenset({"visible", "enters", "leaves", "picks_up", "puts_down", "holding"})
+"""Streams of one name whose evidence is of this person and of no other."""
+_OF_PERSON_AND_THING = frozenset({"near", "in_contact", "holding", "picks_up", "puts_down"})
 _AT_ONCE_S = 1.0
 """Tracks of one thing, found anew before it was given up, overlap for less."""
 
@@ -56,9 +61,8 @@ class NameComposer(Composer):
                 yield self._chosen(rows, place=self.in_video(video_id), operation="value", video_id=video_id)
             return
         if self.step.reading == "number" and self._counts_people_by_tracks():
-            if isinstance(core(self.expression), Prefix):
-                # What never happened is proven by no track.
-                self.missing.append(self.words.say("several_tracks"))
+            if not self._is_proven_by_whom_it_is_of():
+                self.missing.append(self.words.say("several_people"))
                 return
             yield from self._numbers_of_tracks()
             return
@@ -71,6 +75,21 @@ class NameComposer(Composer):
         return ANY_PERSON in counted and any(
             len(self.runner.tracks_by_name(video_id).get(ANY_PERSON, ())) > 1 for video_id in self.videos
         )
+
+    def _is_proven_by_whom_it_is_of(self) -> bool:
+        """Whether the tracks that are evidence and called "person" are those that are asked for, and no others.
+
+        Somebody who proves a condition, or receives what is handed over, is called "person" as well; and what never
+        happened is proven by nobody.
+        """
+        named = [node for node in walk(self.expression.value) if isinstance(node, Call) and _names_in(node)]
+        if isinstance(core(self.expression), Prefix) or len(named) != 1:
+            return False
+        names = _names_in(named[0])
+        alone = named[0].function in _OF_ONE_PERSON and len(names) == 1
+        with_things = named[0].function in _OF_PERSON_AND_THING and len(names) == _PAIR
+        others = [name for name in names if name != PERSON_VARIABLE]
+        return (alone or with_things) and len(others) == len(names) - 1 and not {ANY_PERSON, ANYTHING} & set(others)
 
     def _numbers_of_tracks(self) -> Iterator[Claim]:
         clause, limits = self._listed_clause()
@@ -102,8 +121,7 @@ class NameComposer(Composer):
         if not text.startswith(_BLANK):
             return text
         is_person = any(name.base == PERSON_VARIABLE for name in walk(self.expression) if isinstance(name, NameTerm))
-        key = "how_many" if self.step.reading == "number" else "who" if is_person else "what"
-        return self.words.say(key) + text.removeprefix(_BLANK)
+        return self.words.say("who" if is_person else "what") + text.removeprefix(_BLANK)
 
     def _among_videos(self) -> Iterator[Claim]:
         rows = [row for row in self.runner.rows(self.expression) if not self.note_missing(row)]
@@ -191,6 +209,10 @@ class NameComposer(Composer):
             return listed_clause(node, self.words)
         except NoWords:
             return f"`{node.to_text()}`", ""
+
+
+def _names_in(call: Call) -> list[str]:
+    return [argument.base for argument in call.arguments if isinstance(argument, NameTerm)]
 
 
 def _are_at_once(tracks: Sequence[Track]) -> bool:
