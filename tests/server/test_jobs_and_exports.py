@@ -179,7 +179,7 @@ def test_events_of_all_jobs_tell_of_new_ones_and_of_erased_ones(
 
     listener = threading.Thread(target=listen)
     listener.start()
-    wait_for(lambda: streams._open == 1)
+    wait_for(lambda: streams.number == 1)
     time.sleep(2.0)  # so that it has looked once
     job = export(client, video_id, format="csv")
     time.sleep(2.0)
@@ -206,7 +206,7 @@ def test_a_stream_ends_with_the_rights_of_its_key(client: TestClient, config: Se
 
     listener = threading.Thread(target=listen)
     listener.start()
-    wait_for(lambda: client.app.state.service.event_streams._open == 1)  # type: ignore[attr-defined]
+    wait_for(lambda: client.app.state.service.event_streams.number == 1)  # type: ignore[attr-defined]
     revoke_key(config.keys_path, name="leaving")
     listener.join()
     assert took[0] < 30

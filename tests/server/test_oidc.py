@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ import pytest
 from chromium import chromium, faults_of, open_page, page_server, until
 from identity_provider import CLIENT_ID, SECRET, Provider, identity_provider, query_of
 from joserfc import jwt
-from joserfc.jwk import RSAKey
-from running_service import free_port
+from joserfc.jwk import ECKey, RSAKey
+from running_service import free_port, wait_for
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -26,7 +27,7 @@ from visionllm_interaction.errors import ServiceError, UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
-from visionllm_interaction.server.auth.oidc import Attempt, OidcClient, OidcRefusal
+from visionllm_interaction.server.auth.oidc import CODES_AT_ONCE, Attempt, OidcClient, OidcRefusal, _Provider
 from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.sessions import COOKIE
 from visionllm_interaction.server.config import ServeConfig
@@ -203,6 +204,7 @@ def test_who_declines_and_what_goes_wrong_there_is_told(tmp_path: Path, provider
     away = service_of(tmp_path, oidc_of("http://127.0.0.1:9"))
     answer = away.get("/login/oidc")
     assert answer.status_code == 503 and "does not answer as one" in answer.text
+    assert answer.headers["retry-after"] == "5"
 
 
 def test_without_a_provider_there_is_no_such_address(tmp_path: Path) -> None:
@@ -353,6 +355,164 @@ def test_a_provider_that_is_another_or_sends_elsewhere_is_not_used() -> None:
     attempt = Attempt.begin()
     with pytest.raises(ServiceError, match="does not answer as one"):
         client.person(attempt, {"state": attempt.state, "code": "x"})  # its answer has no ID token
+
+
+@pytest.mark.parametrize(
+    "place", ["https://[::1/jwks", "https://x:y/", "https://" + "a" * 64 + ".invalid/", "https://"]
+)
+def test_an_address_that_is_none_is_the_fault_of_the_provider(place: str) -> None:
+    about = {"issuer": ISSUER, **{f"{name}_endpoint": place for name in ("authorization", "token")}, "jwks_uri": place}
+    client = OidcClient(oidc_of(ISSUER))  # over the network: these addresses are looked at before anything is sent
+    client._json = lambda *_: _Provider.model_validate(about)  # type: ignore[method-assign, assignment]
+    client._provider.get()
+    del client._json
+    attempt = Attempt.begin()
+    for ask in (
+        lambda: client.claims(token_of(), nonce="n"),
+        lambda: client.person(attempt, {"state": attempt.state, "code": "x"}),
+    ):
+        with pytest.raises(ServiceError, match="does not answer as one"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"kty": "EC", "crv": "BP-256", "x": "AA", "y": "AA", "kid": "one"},
+        {"kty": "RSA", "kid": "three"},
+        {"kty": "RSA", "n": "%%%", "e": "AQAB"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+        {"kty": ["RSA"]},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {},
+    ],
+)
+def test_a_key_that_cannot_be_read_spoils_no_other(bad: dict[str, Any]) -> None:
+    class Published:
+        def as_dict(self, *, private: bool) -> dict[str, Any]:
+            return bad
+
+    client, _ = client_with([Published(), KEY])
+    assert client.claims(token_of(), nonce="n")["sub"] == "u-1"
+    alone, _ = client_with([Published()])
+    with pytest.raises(ServiceError, match="does not answer as one"):
+        alone.claims(token_of(), nonce="n")
+
+
+def test_a_token_that_names_no_key_holds_with_any_of_the_provider() -> None:
+    curve = ECKey.generate_key("P-384", {"kid": "curve"})
+    small = ECKey.generate_key("P-256", {"kid": "small"})
+    of_encoding = RSAKey.import_key(OTHER_KEY.as_dict(private=True), {"kid": "other", "alg": "PS256"})
+    client, asked = client_with([curve, of_encoding, small, KEY])
+    for key, algorithm in ((KEY, "RS256"), (KEY, "PS256"), (small, "ES256")):
+        assert (
+            client.claims(jwt.encode({"alg": algorithm}, good_claims(), key, algorithms=[algorithm]), nonce="n")["sub"]
+            == "u-1"
+        )
+    assert asked.count("/lab/jwks") == 1
+    stranger = RSAKey.generate_key(2048)
+    for algorithm, key in (("RS256", stranger), ("RS256", OTHER_KEY)):  # the second's key is for PS256 only
+        with pytest.raises(OidcRefusal):
+            client.claims(jwt.encode({"alg": algorithm}, good_claims(), key, algorithms=[algorithm]), nonce="n")
+    with pytest.raises(OidcRefusal):
+        client.claims(jwt.encode({"alg": "RS256"}, {**good_claims(), "aud": "another"}, KEY), nonce="n")
+
+
+def test_new_keys_are_asked_for_where_tokens_name_none() -> None:
+    keys = [KEY]
+    client, _ = client_with(keys)
+    client.claims(token_of(), nonce="n")
+    keys[:] = [OTHER_KEY]
+    assert client.claims(jwt.encode({"alg": "RS256"}, good_claims(), OTHER_KEY), nonce="n")
+
+
+class _Hanging(httpx.BaseTransport):
+    """A provider that does not answer from some request on, until it is let go.
+
+    Args:
+        from_path: end of the path of the first request that hangs.
+    """
+
+    def __init__(self, from_path: str) -> None:
+        self.from_path = from_path
+        self.go_on = threading.Event()
+        self.asked: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        if request.url.path.endswith(self.from_path):
+            assert self.go_on.wait(30)
+            raise httpx.ReadTimeout("too slow")
+        places = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token")}
+        return httpx.Response(200, json={"issuer": ISSUER, **places, "jwks_uri": f"{ISSUER}/jwks"})
+
+
+def _in_threads(number: int, ask: Callable[[], object]) -> tuple[list[threading.Thread], list[str]]:
+    found: list[str] = []
+
+    def run() -> None:
+        try:
+            ask()
+        except ServiceError as error:
+            found.append(error.found or "")
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for one in threads:
+        one.start()
+    return threads, found
+
+
+@pytest.mark.parametrize("ask", [OidcClient.end_session_url, lambda one: one.authorization_url(Attempt.begin())])
+def test_a_provider_that_hangs_holds_one_thread_and_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[OidcClient], object]
+) -> None:
+    hanging = _Hanging("openid-configuration")
+    client = OidcClient(oidc_of(ISSUER), transport=hanging)
+    threads, found = _in_threads(20, lambda: ask(client))
+    wait_for(lambda: len(found) == 19, seconds=10)
+    assert set(found) == {"it has not answered yet"} and len(hanging.asked) == 1
+    hanging.go_on.set()
+    for one in threads:
+        one.join(10)
+    assert "ReadTimeout" in found[-1]
+    with pytest.raises(ServiceError) as error:
+        ask(client)
+    assert "ReadTimeout" in (error.value.found or "")
+    assert len(hanging.asked) == 1, "what went wrong a moment ago is not tried again"
+    hanging.from_path = "nothing"
+    monkeypatch.setattr(client._provider, "_ask_again_at", 0.0)
+    ask(client)
+    assert len(hanging.asked) == 2, "and then it is"
+
+
+def test_a_provider_that_hangs_at_codes_holds_few_threads() -> None:
+    hanging = _Hanging("token")
+    client = OidcClient(oidc_of(ISSUER), transport=hanging)
+    client.end_session_url()
+    attempt = Attempt.begin()
+    threads, found = _in_threads(20, lambda: client.person(attempt, {"state": attempt.state, "code": "x"}))
+    wait_for(lambda: len(found) == 20 - CODES_AT_ONCE, seconds=10)
+    assert hanging.asked.count("/lab/token") == CODES_AT_ONCE
+    hanging.go_on.set()
+    for one in threads:
+        one.join(10)
+    assert len(found) == 20
+    with pytest.raises(ServiceError, match="ReadTimeout"):
+        client.person(attempt, {"state": attempt.state, "code": "x"})
+
+
+def test_what_is_known_serves_while_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = _Hanging("nothing")
+    client = OidcClient(oidc_of(ISSUER), transport=hanging)
+    address = client.authorization_url(Attempt.begin())
+    monkeypatch.setattr(client._provider, "_fresh_until", 0.0)
+    hanging.from_path = "openid-configuration"
+    threads, found = _in_threads(1, client.end_session_url)
+    wait_for(lambda: len(hanging.asked) == 2, seconds=10)
+    assert client.authorization_url(Attempt.begin()).split("?")[0] == address.split("?")[0]
+    hanging.go_on.set()
+    threads[0].join(10)
+    assert "ReadTimeout" in found[0]
 
 
 @pytest.mark.browser

@@ -7,6 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -14,9 +17,10 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
-from visionllm_interaction.server.auth.route_roles import requires
+from visionllm_interaction.server.auth.route_roles import add_routes, requires
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
+from visionllm_interaction.server.routes import videos as routes_videos
 
 
 def client_of(config: ServeConfig, *, base_url: str = "http://127.0.0.1:8000") -> TestClient:
@@ -155,6 +159,51 @@ def test_nothing_may_be_loaded_from_elsewhere(config: ServeConfig, key: str) -> 
     assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
+
+
+def test_a_route_without_a_role_is_answered_to_nobody(config: ServeConfig, key: str) -> None:
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+
+    def open_to_all() -> str:
+        return "secret"
+
+    assert routes_videos.router.routes, "its routes are the application's"
+    routes_videos.router.get("/later")(open_to_all)
+    try:
+        app.get("/v1/of-the-application")(open_to_all)
+        included = APIRouter(prefix="/v1")
+        included.get("/included")(open_to_all)
+        app.include_router(included)
+        included.get("/included-later")(open_to_all)
+        with pytest.raises(RuntimeError, match="/v1/included"):
+            add_routes(app, included)
+        holding = APIRouter(dependencies=[requires("viewer")])
+        holding.include_router(included)
+        with pytest.raises(RuntimeError, match="no role is declared"):
+            add_routes(app, holding)
+        client = TestClient(app, base_url="http://127.0.0.1:8000", headers={"X-API-Key": key})
+        found = {
+            path: client.get(path).status_code
+            for path in ("/v1/later", "/v1/of-the-application", "/v1/included", "/v1/included-later")
+        }
+        with pytest.raises(RuntimeError, match=r"no role is declared.*/v1/later"):
+            create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    finally:
+        routes_videos.router.routes.pop()
+    assert found == {
+        "/v1/later": 404,
+        "/v1/of-the-application": 403,
+        "/v1/included": 403,
+        "/v1/included-later": 403,
+    }
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_no_route_is_made_a_second_time(config: ServeConfig, key: str, page: bool) -> None:
+    """Neither the interface's nor the pages': it would cost a tenth of a second of the start."""
+    config = config.model_copy(update={"page": page})
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    assert [one for one in app.routes if not isinstance(one, APIRoute | Mount)] == []
 
 
 def test_an_unexpected_error_says_nothing_of_itself(config: ServeConfig, key: str) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import chromium, faults_of, open_page, page_server, until
 from coded_videos import make_video
+from fastapi import HTTPException
 from scripted import last_text, scripted
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -88,8 +92,9 @@ def test_an_empty_store_and_too_many_streams_have_theirs(tmp_path: Path, config:
     answer = client_of(empty).post("/v1/ask/events", json={"question": QUESTION})
     assert (answer.status_code, answer.json()["code"]) == (409, "EMPTY-STORE")
     client = client_of(config.model_copy(update={"insecure": True, "limits": ServeLimits(max_event_streams=1)}))
-    with client.app.state.service.event_streams.counted():  # type: ignore[attr-defined]
-        full = client.post("/v1/ask/events", json={"question": QUESTION})
+    give_back = client.app.state.service.event_streams.take("somebody")  # type: ignore[attr-defined]
+    full = client.post("/v1/ask/events", json={"question": QUESTION})
+    give_back()
     assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "STREAMS", "5")
     assert client.post("/v1/ask/events", json={"question": QUESTION}).status_code == 200
 
@@ -114,6 +119,112 @@ def test_a_fault_after_the_beginning_is_the_last_event(
     broken = events(client_of(config).post("/v1/ask/events", json={"question": QUESTION}).text)
     assert broken[-1][0] == "problem" and broken[-1][1]["code"] == "INTERNAL"
     assert "secret" not in json.dumps(broken) and "secret of the inside" in caplog.text
+
+
+def test_a_fault_that_nobody_hears_any_more_is_in_the_log(
+    config: ServeConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on = threading.Event()
+
+    def breaks_late(*_: Any) -> Any:
+        assert go_on.wait(30)
+        raise RuntimeError("secret of the inside")
+
+    monkeypatch.setattr("visionllm_interaction.reasoning.pipeline.compose_claims", breaks_late)
+    app = client_of(config.model_copy(update={"insecure": True})).app
+    asyncio.run(_ask_and_hang_up(app, after=go_on.set))
+    assert caplog.text.count("RuntimeError: secret of the inside") == 1
+
+
+async def _ask_and_hang_up(app: Any, *, after: Callable[[], None]) -> None:
+    """Ask, hang up at the first event, and wait until the answer is made.
+
+    Args:
+        app: the application.
+        after: called once the client is gone.
+    """
+    body = json.dumps({"question": QUESTION}).encode()
+    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages = [{"type": "http.request", "body": body}]
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not messages:
+            await gone.wait()
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    scope = {"type": "http", "method": "POST", "path": "/v1/ask/events", "query_string": b"", "headers": headers}
+    asked = asyncio.create_task(app({**scope, "http_version": "1.1", "scheme": "http"}, receive, sent.put))
+    while not (await sent.get()).get("body"):
+        pass
+    gone.set()
+    await asyncio.wait_for(asked, 10)
+    streams = app.state.service.event_streams
+    assert streams.number == 1, "it is counted while it is being made"
+    after()
+    async with asyncio.timeout(10):
+        while streams.number:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0)
+
+
+def test_streams_are_counted_when_they_are_asked_for() -> None:
+    streams = event_streams.EventStreams(5, 3)
+    both_ready, taken = threading.Barrier(20), []
+
+    def ask(who: str) -> None:
+        both_ready.wait()
+        with suppress(HTTPException):
+            taken.append((who, streams.take(who)))
+
+    threads = [threading.Thread(target=ask, args=(f"key {n % 2}",)) for n in range(20)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(taken) == streams.number == 5, "those of one moment do not pass together"
+    assert max(Counter(who for who, _ in taken).values()) == 3
+    for _, give_back in taken:
+        give_back()
+        give_back()
+    assert streams.number == 0 and not streams._open
+
+
+def test_nobody_takes_the_streams_of_the_others(config: ServeConfig) -> None:
+    limits = ServeLimits(max_event_streams=4, max_event_streams_per_key=2)
+    keys = [create_key(config.keys_path, name=name, role="viewer") for name in ("anna", "bo")]
+    [anna, _] = list_keys(config.keys_path)
+    client = client_of(config.model_copy(update={"limits": limits}))
+    streams = client.app.state.service.event_streams  # type: ignore[attr-defined]
+    for _ in range(2):
+        streams.take(anna.id)  # as those of answers that are made for nobody
+    full, other = (
+        client.post("/v1/ask/events", json={"question": QUESTION}, headers={"X-API-Key": key}) for key in keys
+    )
+    assert (full.status_code, full.json()["code"], full.headers["retry-after"]) == (503, "STREAMS", "5")
+    assert other.status_code == 200
+    assert streams.number == 2
+
+
+def test_a_stream_that_is_never_read_is_given_back() -> None:
+    """As an answer to HEAD, or one whose client is gone before its first event."""
+    ended: list[bool] = []
+
+    async def events() -> AsyncIterator[bytes]:
+        yield b""
+
+    async def fails(_: Any) -> None:
+        raise OSError
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(10)
+        return {"type": "http.disconnect"}
+
+    response = event_streams._EventResponse(events(), lambda: ended.append(True))
+    with pytest.raises((OSError, ClientDisconnect)):
+        asyncio.run(response({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, fails))
+    assert ended == [True]
 
 
 def _breaks(*_: Any) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from visionllm_interaction.server.training.activation import LAST, LOCK, Activat
 from visionllm_interaction.server.training.detectors import KnownDetector
 from visionllm_interaction.server.training.schemas import Activation, DetectorView
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.file_locks import try_lock_file
+from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
 pytestmark = pytest.mark.timeout(600)
 OPEN_GATES = PromoteConfig(
@@ -314,6 +316,38 @@ def test_a_change_goes_on_only_while_its_process_does(tmp_path: Path) -> None:
             activations.start(candidate, None, data=tmp_path, run="r")
     assert refused.value.status_code == 409 and refused.value.detail["found"] == "m"  # type: ignore[index]
     assert (activations.last.state, activations.last.model) == ("failed", "m"), "its process was killed"
+
+
+def test_whoever_looks_how_a_change_goes_stops_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see whether its process lives, the lock is taken for a moment."""
+    activations = Activations(tmp_path, None, promote=OPEN_GATES, use=lambda *_: None)
+    monkeypatch.setattr(activations, "_run", lambda *given: given[-1].release())
+    write_file(tmp_path / LAST, Activation(state="comparing", model="m").model_dump_json().encode())
+    candidate = KnownDetector(DetectorView(model="n", kind="trained", name="n", about=""), tmp_path / "n.pt", None)
+    looking = try_lock_file(tmp_path / LOCK)
+    assert looking is not None
+    threading.Timer(0.1, looking.release).start()
+    assert activations.start(candidate, None, data=tmp_path, run="r").model == "n"
+
+
+def test_those_who_look_at_once_see_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    activations = Activations(tmp_path, None, promote=OPEN_GATES, use=lambda *_: None)
+    write_file(tmp_path / LAST, Activation(state="comparing", model="m").model_dump_json().encode())
+    begin = threading.Barrier(8)
+
+    def slowly(path: Path) -> HeldLock | None:
+        found = try_lock_file(path)
+        time.sleep(0.02)
+        return found
+
+    monkeypatch.setattr("visionllm_interaction.server.training.activation.try_lock_file", slowly)
+
+    def look(_: int) -> str:
+        begin.wait()
+        return activations.last.state
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(look, range(8))) == {"failed"}, "nobody is at it"
 
 
 def test_a_new_worker_loads_the_detector_that_serves_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from visionllm_interaction.video.bodies.find_bodies import batches, plan_searche
 from visionllm_interaction.video.bodies.hand_finder import FrameSequence, HandFinder, KnownFrame, OwnedHand
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator
 from visionllm_interaction.video.bodies.image_people import Person
-from visionllm_interaction.video.bodies.poses import Point, Pose
+from visionllm_interaction.video.bodies.poses import Point, Pose, PoseEstimator
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -182,15 +183,44 @@ def test_where_a_pose_had_no_hand_a_moment_before_it_is_not_asked_again() -> Non
     assert 2 in come.looks
 
 
+class _Posed(PoseEstimator):
+    """People whose left wrist is 10 pixels below the middle of their hand, which it follows; some are not clear.
+
+    Args:
+        hands: for each person frame → middle of the hand; the person is known by the left edge of the box.
+    """
+
+    def __init__(self, hands: dict[int, Callable[[int], tuple[float, float]]]) -> None:
+        self.hands = hands
+
+    def estimate(self, images_rgb: Sequence[np.ndarray], boxes_xyxy: Sequence[np.ndarray]) -> list[Pose]:
+        poses = []
+        for image, box in zip(images_rgb, boxes_xyxy, strict=True):
+            frame = int(image[0, 0, 0])
+            x, y = self.hands[int(box[0])](frame)
+            points = np.tile(np.array([x, 20], np.float32), (33, 1))
+            points[Point.LEFT_WRIST] = (x + 20, y + 10)
+            points[[Point.LEFT_INDEX, Point.LEFT_PINKY]] = (x + 20, y + 20)
+            seen = np.zeros(33, np.float32)
+            seen[Point.LEFT_WRIST] = 1.0
+            poses.append(Pose(points, np.zeros(33, np.float32), seen, np.ones(33, np.float32), 0.9 * (frame % 7 != 5)))
+        return poses
+
+
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_the_size_of_a_batch_changes_no_hand(size: int) -> None:
-    """Hands that come, move, are lost and leave, over thirty frames; two people by their boxes."""
-    at = {n: [(100.0 + 9 * n, 200.0)] * (n % 11 > 1) + [(500.0, 60.0 + 4 * n)] * (5 < n < 21) for n in range(30)}
+@pytest.mark.parametrize("speed", [9.0, 17.0])
+@pytest.mark.parametrize("posed", [False, True])
+def test_the_size_of_a_batch_changes_no_hand(size: int, speed: float, posed: bool) -> None:
+    """Hands that come, move, are lost and leave, over thirty frames; two people, by their boxes or their poses."""
+    first: Callable[[int], tuple[float, float]] = lambda n: (100.0 + speed * n, 200.0)  # noqa: E731
+    second: Callable[[int], tuple[float, float]] = lambda n: (500.0, 60.0 + 4 * n)  # noqa: E731
+    at = {n: [first(n)] * (n % 11 > 1) + [second(n)] * (5 < n < 21) for n in range(30)}
     boxes = np.array([[40, 20, 420, 460], [440, 20, 600, 300]], np.float32)
 
-    def found(size: int) -> list[list[tuple]]:
+    def found(size: int, *, carried: bool = True) -> list[list[tuple]]:
         estimator = BodyEstimator(BodyModels())
         estimator._hands = HandFinder(_Seen(at, no_palms=[3, 4, 7, 13]), config=BodiesConfig())
+        estimator._poses = _Posed({40: first, 440: second}) if posed else None
         bodies: list[Bodies] = []
         before = None
         frames = [Frame(n, n / 5, image) for n, image in enumerate(_images(30))]
@@ -198,7 +228,11 @@ def test_the_size_of_a_batch_changes_no_hand(size: int) -> None:
             sequence = FrameSequence(searched, [np.array([3, 4])] * len(batch), before)
             bodies += estimator.estimate([frame.image_rgb for frame in batch], [boxes] * len(batch), sequence)
             before = bodies[-1].known(np.array([3, 4]))
+            if not carried:
+                before = replace(before, poses={})
         return [[(one.person, *one.hand.box_xyxy.tolist()) for one in body.hands] for body in bodies]
 
     assert found(size) == found(40)
-    assert sum(map(len, found(size))) > 30
+    assert sum(map(len, found(size))) >= 30
+    if posed and speed > 10:
+        assert found(1, carried=False) != found(40), "hands so quick are found by the poses on both sides of a border"

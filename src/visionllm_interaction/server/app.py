@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction import __version__
@@ -19,7 +19,7 @@ from visionllm_interaction.server import problem_details as problems
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
-from visionllm_interaction.server.auth.route_roles import check_roles_declared, deny_undeclared
+from visionllm_interaction.server.auth.route_roles import add_routes, check_roles_declared, deny_undeclared
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.http.client_timeouts import Stopping
@@ -105,8 +105,8 @@ def create_app(
         routes_account,
         routes_health,
     ):
-        _add_routes(app, routes.router)
-    _add_routes(app, login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie, oidc=serve.oidc))
+        add_routes(app, routes.router)
+    add_routes(app, login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie, oidc=serve.oidc))
     if serve.page:
         add_pages(app)
     add_static_files(app)  # the login page needs them, too
@@ -144,15 +144,6 @@ def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
             where=str(serve.keys_path),
             fix=f"{fix}; or, on your own machine, start with --insecure",
         )
-
-
-def _add_routes(app: FastAPI, router: APIRouter) -> None:
-    """Add the routes of a router as they are.
-
-    ``include_router`` would make each a second time when it is first asked for: a tenth of a second of the start. Our
-    routers say all that belongs to a route themselves.
-    """
-    app.router.routes.extend(router.routes)
 
 
 def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -49,6 +49,9 @@ class ServeLimits(Section):
     max_event_streams: int = Field(default=64, ge=1)
     """Number of event streams (of jobs, of answers) at a time; further ones get 503 with Retry-After."""
 
+    max_event_streams_per_key: int = Field(default=16, ge=1)
+    """Number of those of one key or person; an answer whose client hung up counts until it is made."""
+
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
 

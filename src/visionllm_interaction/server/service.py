@@ -77,7 +77,7 @@ class Service:
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
         self.resumable = ResumableUploads(config.resumable_dir, expiry_s=config.limits.upload_expiry_h * 3600)
         self.exports = Exports(config.exports_dir, expiry_s=config.limits.export_expiry_h * 3600)
-        self.event_streams = EventStreams(config.limits.max_event_streams)
+        self.event_streams = EventStreams(config.limits.max_event_streams, config.limits.max_event_streams_per_key)
         self.kept_answers = KeptAnswers(config.kept_answers_dir)
         self.room = RoomToWrite(config, self.resumable)
         self.jobs = JobQueue(config, self)

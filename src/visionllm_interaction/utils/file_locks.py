@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = ".lock"
 """Name of the lock file within a folder that is locked as a whole."""
+_FOR_EVER = -1.0
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
@@ -70,10 +71,18 @@ def wait_for_lock(folder: str | os.PathLike[str]) -> HeldLock:
     return wait_for_lock_file(Path(folder) / LOCK_NAME)
 
 
-def try_lock_file(path: str | os.PathLike[str]) -> HeldLock | None:
-    """Lock the lock file ``path``, which is created if needed; ``None`` at once if it is held."""
+def try_lock_file(path: str | os.PathLike[str], *, wait_s: float = 0.0) -> HeldLock | None:
+    """Lock a file, unless it is held.
+
+    Args:
+        path: the lock file, created if needed in an existing folder.
+        wait_s: for how many seconds to try, in case somebody holds it for a moment only.
+
+    Returns:
+        The held lock; None if somebody else, even in this process, holds it.
+    """
     try:
-        return _acquired(path, blocking=False)
+        return _acquired(path, wait_s=wait_s)
     except TimeoutError:  # filelock's Timeout
         return None
 
@@ -90,10 +99,10 @@ def wait_for_lock_file(path: str | os.PathLike[str]) -> HeldLock:
     Raises:
         RuntimeError: if this thread already holds the lock; waiting would never end.
     """
-    return _acquired(path, blocking=True)
+    return _acquired(path, wait_s=_FOR_EVER)
 
 
-def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
+def _acquired(path: str | os.PathLike[str], *, wait_s: float) -> HeldLock:
     # Imported here: reading a store takes no lock, and the library loads asyncio.
     from filelock import FileLock
 
@@ -101,7 +110,7 @@ def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
     # without flock: such a file would outlive a killed process and block the next one.
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
-        lock.acquire(blocking=blocking)
+        lock.acquire(timeout=wait_s)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise

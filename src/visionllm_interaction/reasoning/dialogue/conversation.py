@@ -99,7 +99,8 @@ def follow_up(
         store: folder of the interaction store.
         config: limits and aliases.
         measures: settings of those measures that have any.
-        tell: told of each stage when it begins, and of each claim once it is proven.
+        tell: told of each stage when it begins, and of each claim once it is proven; of nothing where evidence is asked
+            for, as the last answer is given once more and nothing is computed.
 
     Returns:
         The reply; None where it is a question of its own.
@@ -113,18 +114,14 @@ def follow_up(
         if change is None:
             return None
         if change.asks_evidence:
-            return _evidence_of(last, tell)
+            return _evidence_of(last)
         if last is None:
             return None
         return _changed(change, last, opened, vocabulary, config=config, measures=measures, tell=tell)
 
 
-def _evidence_of(last: Answer | None, tell: Tell) -> Reply:
-    if last is None:
-        return Reply(_refused(_NO_ANSWER_YET))
-    for claim in last.claims:
-        tell(claim)
-    return Reply(last, shows_evidence=True)
+def _evidence_of(last: Answer | None) -> Reply:
+    return Reply(_refused(_NO_ANSWER_YET)) if last is None else Reply(last, shows_evidence=True)
 
 
 def _changed(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HOME = "/ui/"
 BEGIN, CALLBACK, END = OIDC_PATHS = ("/login/oidc", "/login/oidc/callback", "/login/oidc/end")
 """Where a log-in at the identity provider begins, where the provider sends the browser back to, where it ends."""
+RETRY_S = "5"
+"""When to ask again once the provider has not answered."""
 _ATTEMPT_COOKIE = "visionllm_login"
 
 
@@ -84,7 +86,8 @@ def _add_provider(router: APIRouter, client: OidcClient, sessions: Sessions, *, 
     from visionllm_interaction.server.auth.oidc import Attempt, OidcRefusal
 
     def refused(message: str, status: int) -> HTMLResponse:
-        response = HTMLResponse(login_page(message, provider=True), status_code=status)
+        headers = {"Retry-After": RETRY_S} if status == 503 else None
+        response = HTMLResponse(login_page(message, provider=True), status_code=status, headers=headers)
         response.delete_cookie(_ATTEMPT_COOKIE, path=BEGIN, httponly=True, samesite="lax", secure=secure)
         return response
 

@@ -12,13 +12,21 @@ import hmac
 import secrets
 import threading
 import time
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote_plus, urlencode
 
 import httpx
-from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc import jws, jwt
+from joserfc.errors import (
+    BadSignatureError,
+    InvalidKeyCurveError,
+    InvalidKeyIdError,
+    JoseError,
+    UnsupportedKeyAlgorithmError,
+)
+from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionllm_interaction.errors import ServiceError
@@ -28,12 +36,19 @@ from visionllm_interaction.utils.logs import log
 
 CALLBACK = "/login/oidc/callback"
 TIMEOUT_S = 10.0
+CONNECT_S = 3.0
 LEEWAY_S = 60
 """How far the clocks of provider and service may differ."""
 KEPT_S = 3600.0
 """How long what the provider says of itself is kept."""
-_KEY_TYPES = ("RSA", "EC")
+FAILED_S = 5.0
+"""How long a provider that did not answer is not asked again."""
+CODES_AT_ONCE = 4
+"""How many codes are exchanged at a time: each holds a thread while the provider answers."""
+_KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC"}
+"""First letters of an algorithm → the type of its keys."""
 _Model = TypeVar("_Model", bound=BaseModel)
+_Value = TypeVar("_Value")
 _ADDRESS = r"^https://|^http://(127\.0\.0\.1|localhost|\[::1\])[:/]"
 
 
@@ -82,8 +97,63 @@ class _Tokens(BaseModel):
     id_token: str
 
 
+class _Kept(Generic[_Value]):
+    """Something the provider says, which one thread asks for while no other waits.
+
+    Whoever comes while it is asked for gets what is known, or is refused at once; a failure is kept for a moment. A
+    provider that hangs therefore holds one thread, however many people want to log in.
+
+    Args:
+        ask: asks the provider.
+    """
+
+    def __init__(self, ask: Callable[[], _Value]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()  # never held while the provider is asked
+        self._is_asked = False
+        self._value: _Value | None = None
+        self._fresh_until = 0.0
+        self._failure: ServiceError | None = None
+        self._ask_again_at = 0.0
+
+    def get(self, *, again: bool = False) -> _Value:
+        """What the provider says.
+
+        Args:
+            again: whether to ask although it is known.
+
+        Returns:
+            It; while another thread asks, what was known before.
+
+        Raises:
+            ServiceError: if the provider does not answer as one, has just not done so, or is being asked.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self._value is not None and (self._is_asked or (not again and now < self._fresh_until)):
+                return self._value
+            if self._is_asked:
+                raise _unusable("it has not answered yet")
+            if self._failure is not None and now < self._ask_again_at:
+                raise _unusable(self._failure.found or "")
+            self._is_asked = True
+        value, failure = None, None
+        try:
+            value = self._ask()
+        except ServiceError as error:
+            failure = error
+            raise
+        finally:
+            with self._lock:
+                now = time.monotonic()
+                self._is_asked, self._failure, self._ask_again_at = False, failure, now + FAILED_S
+                if value is not None:
+                    self._value, self._fresh_until = value, now + KEPT_S
+        return value
+
+
 class OidcClient:
-    """One provider. All methods that ask it block.
+    """One provider. All methods that ask it block, and no more than a few at a time do.
 
     Args:
         config: the section ``serve.oidc``, with an issuer.
@@ -93,10 +163,9 @@ class OidcClient:
     def __init__(self, config: OidcConfig, *, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
         self._transport = transport
-        self._lock = threading.Lock()
-        self._provider: _Provider | None = None
-        self._keys: KeySet | None = None
-        self._asked = 0.0
+        self._provider = _Kept(self._ask_about)
+        self._keys = _Kept(self._ask_keys)
+        self._codes = threading.BoundedSemaphore(CODES_AT_ONCE)
 
     @property
     def redirect_uri(self) -> str:
@@ -125,7 +194,7 @@ class OidcClient:
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
         }
-        return _with_query(self._about().authorization_endpoint, query)
+        return _with_query(self._provider.get().authorization_endpoint, query)
 
     def end_session_url(self) -> str | None:
         """The address at the provider where somebody logs out of it.
@@ -136,7 +205,7 @@ class OidcClient:
         Raises:
             ServiceError: if the provider does not answer as one.
         """
-        place = self._about().end_session_endpoint
+        place = self._provider.get().end_session_endpoint
         back = f"{(self.config.address or '').rstrip('/')}/login"
         query = {"client_id": self.config.client_id, "post_logout_redirect_uri": back}
         return None if place is None else _with_query(place, query)
@@ -202,11 +271,21 @@ class OidcClient:
         return claims
 
     def _decoded(self, token: str) -> dict[str, Any]:
-        algorithms = list(self.config.algorithms)
         try:
-            return jwt.decode(token, self._key_set(), algorithms=algorithms).claims
+            return self._verified(token, self._keys.get())
         except InvalidKeyIdError:  # the provider may have changed its keys
-            return jwt.decode(token, self._key_set(again=True), algorithms=algorithms).claims
+            return self._verified(token, self._keys.get(again=True))
+
+    def _verified(self, token: str, keys: KeySet) -> dict[str, Any]:
+        algorithms = list(self.config.algorithms)
+        header = jws.extract_compact(token.encode()).protected
+        if "kid" in header or header.get("alg") not in algorithms:
+            return jwt.decode(token, keys, algorithms=algorithms).claims
+        for key in keys:  # OpenID Connect Core 1.0, 10.1: only where there are several keys a token has to name its own
+            if key.key_type == _KEY_TYPES[header["alg"][:2]]:
+                with suppress(BadSignatureError, InvalidKeyCurveError, UnsupportedKeyAlgorithmError):
+                    return jwt.decode(token, key, algorithms=algorithms).claims
+        raise InvalidKeyIdError("no key of the provider fits the signature")
 
     def _id_token(self, code: str, attempt: Attempt) -> str:
         form = {
@@ -216,13 +295,19 @@ class OidcClient:
             "code_verifier": attempt.verifier,
         }
         secret, auth = self._secret(), None
-        if secret and "client_secret_basic" in self._about().token_endpoint_auth_methods_supported:
+        if secret and "client_secret_basic" in self._provider.get().token_endpoint_auth_methods_supported:
             # RFC 6749, 2.3.1: both are form-encoded before they are joined
             auth = (quote_plus(self.config.client_id), quote_plus(secret))
         else:
             form |= {"client_id": self.config.client_id, **({"client_secret": secret} if secret else {})}
-        with self._http() as http:
-            answer = self._sent(http, "POST", self._about().token_endpoint, data=form, auth=auth)
+        place = self._provider.get().token_endpoint
+        if not self._codes.acquire(blocking=False):
+            raise _unusable(f"{CODES_AT_ONCE} of its answers are waited for")
+        try:
+            with self._http() as http:
+                answer = self._sent(http, "POST", place, data=form, auth=auth)
+        finally:
+            self._codes.release()
         if answer.is_client_error:
             raise _refused(f"the provider refuses the code: {answer.text[:200]}", "The provider refused.")
         try:
@@ -230,27 +315,18 @@ class OidcClient:
         except (ValidationError, httpx.HTTPStatusError) as error:
             raise _unusable("its answer has no ID token") from error
 
-    def _about(self) -> _Provider:
-        with self._lock:
-            if self._provider is None or time.monotonic() - self._asked > KEPT_S:
-                place = f"{(self.config.issuer or '').rstrip('/')}/.well-known/openid-configuration"
-                found = self._json(place, _Provider)
-                if found.issuer != self.config.issuer:
-                    raise _unusable(f"it calls itself {found.issuer!r}")
-                self._provider, self._keys, self._asked = found, None, time.monotonic()
-            return self._provider
+    def _ask_about(self) -> _Provider:
+        found = self._json(f"{(self.config.issuer or '').rstrip('/')}/.well-known/openid-configuration", _Provider)
+        if found.issuer != self.config.issuer:
+            raise _unusable(f"it calls itself {found.issuer!r}")
+        return found
 
-    def _key_set(self, *, again: bool = False) -> KeySet:
-        about = self._about()
-        with self._lock:
-            if self._keys is None or again:
-                found = self._json(about.jwks_uri, _Keys)
-                kept = [one for one in found.keys if one.get("kty") in _KEY_TYPES and one.get("use", "sig") == "sig"]
-                try:
-                    self._keys = KeySet.import_key_set({"keys": kept})
-                except (JoseError, ValueError) as error:
-                    raise _unusable("its keys cannot be read") from error
-            return self._keys
+    def _ask_keys(self) -> KeySet:
+        found = self._json(self._provider.get().jwks_uri, _Keys)
+        keys = [key for one in found.keys if (key := _key_of(one)) is not None]
+        if not keys:
+            raise _unusable("none of its keys can be read")
+        return KeySet(keys)
 
     def _json(self, place: str, kind: type[_Model]) -> _Model:
         with self._http() as http:
@@ -263,11 +339,12 @@ class OidcClient:
     def _sent(self, http: httpx.Client, method: str, place: str, **more: Any) -> httpx.Response:
         try:
             return http.request(method, place, **more)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: a host that is no host's name
             raise _unusable(f"{type(error).__name__}: {error}") from error
 
     def _http(self) -> httpx.Client:
-        return httpx.Client(timeout=TIMEOUT_S, transport=self._transport, headers={"Accept": "application/json"})
+        patience = httpx.Timeout(TIMEOUT_S, connect=CONNECT_S)
+        return httpx.Client(timeout=patience, transport=self._transport, headers={"Accept": "application/json"})
 
     def _secret(self) -> str | None:
         if self.config.client_secret_file is None:
@@ -281,6 +358,19 @@ class OidcClient:
                 where="serve.oidc.client_secret_file",
                 fix="check the file and its permissions",
             ) from error
+
+
+def _key_of(published: dict[str, Any]) -> Key | None:
+    """A key that a provider publishes; None: it is not for signatures that are accepted here, or cannot be read."""
+    if published.get("kty") not in _KEY_TYPES.values() or published.get("use", "sig") != "sig":
+        return None
+    try:
+        key = JWKRegistry.import_key(published)
+        key.ensure_kid()
+    except Exception as error:  # noqa: BLE001 (joserfc raises KeyError and others; the other keys may be good)
+        log.warning("a key of the identity provider cannot be read", error=f"{type(error).__name__}: {error}"[:200])
+        return None
+    return key
 
 
 def _with_query(place: str, query: dict[str, str]) -> str:

@@ -2,16 +2,17 @@
 
 ``dependencies=[requires("analyst")]`` at a route or a router declares a role and enforces it. It also keeps projects
 apart: a path or query that names a video, a job or an upload of a project that the key does not see is answered as if
-there were none of that id. :func:`check_roles_declared` fails the start of an application with a route that declares
-none, and :func:`deny_undeclared` refuses one that was added later.
+there were none of that id. A route that declares none fails the start: :func:`add_routes` adds no such one of a
+router, and :func:`check_roles_declared` looks at all once more. Later ones are answered to nobody: those added to the
+application, or included in it, :func:`deny_undeclared` refuses; those added to a router are not the application's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
@@ -108,6 +109,23 @@ def declared_role(route: APIRoute) -> NeededRole | None:
     return max(found, key=order.index, default=None)
 
 
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of a router as they are at this time.
+
+    ``include_router`` would make each a second time when it is first asked for: a tenth of a second of the start. Our
+    routers say all that belongs to a route themselves, and the dependency of the application is not added to theirs.
+
+    Args:
+        app: the application.
+        router: a router that includes no other.
+
+    Raises:
+        RuntimeError: if one of its routes declares no role.
+    """
+    _refuse_undeclared(one for one in router.routes if not (isinstance(one, APIRoute) and declared_role(one)))
+    app.router.routes.extend(router.routes)
+
+
 def all_routes(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
     """All routes, also those of routers that are included."""
     for route in routes:
@@ -128,14 +146,18 @@ def check_roles_declared(app: FastAPI, *, open_mounts: Sequence[str]) -> None:
     Raises:
         RuntimeError: if one does not.
     """
-    undeclared = [
-        getattr(route, "path", repr(route))
+    _refuse_undeclared(
+        route
         for route in all_routes(app.routes)
         if not (isinstance(route, APIRoute) and declared_role(route) is not None)
         and not (isinstance(route, Mount) and route.path in open_mounts)
-    ]
+    )
+
+
+def _refuse_undeclared(routes: Iterable[BaseRoute]) -> None:
+    undeclared = sorted(getattr(route, "path", repr(route)) for route in routes)
     if undeclared:
-        raise RuntimeError(f"no role is declared (dependencies=[requires(…)]): {', '.join(sorted(undeclared))}")
+        raise RuntimeError(f"no role is declared (dependencies=[requires(…)]): {', '.join(undeclared)}")
 
 
 def _named_ids(request: Request) -> list[tuple[str, str]]:

@@ -8,16 +8,20 @@ state, so that nothing is lost between two.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
-from visionllm_interaction.server.problem_details import http_problem, problem_of
+from visionllm_interaction.server.auth.route_roles import known_principal
+from visionllm_interaction.server.problem_details import Problem, http_problem, problem_of
 
 MEDIA_TYPE = "text/event-stream"
 EVERY_S = 0.5
@@ -34,39 +38,70 @@ _BREAKS = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u20
 
 
 class EventStreams:
-    """Counts the streams that are open.
+    """Counts the streams that are open, from the moment in which they are asked for.
 
     Args:
         limit: most at a time: each asks the database twice a second.
+        limit_each: most at a time of one key or person, so that nobody takes those of the others.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, limit_each: int) -> None:
         self._limit = limit
-        self._open = 0
+        self._limit_each = limit_each
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
 
-    def check(self) -> None:
-        """Refuse one more stream than the limit.
+    @property
+    def number(self) -> int:
+        """How many are open."""
+        with self._lock:
+            return self._open.total()
+
+    def take(self, who: str) -> Callable[[], None]:
+        """Count one more stream.
+
+        Args:
+            who: id of the key or person that asks.
+
+        Returns:
+            What has to be called when the stream has ended; more than once does no harm.
 
         Raises:
-            HTTPException: 503.
+            HTTPException: 503 if there are too many.
         """
-        if self._open >= self._limit:
-            raise http_problem(
-                503,
-                "Too many event streams are open.",
-                code="STREAMS",
-                expected=f"at most {self._limit} (serve.limits.max_event_streams)",
-                headers={"Retry-After": "5"},
-            )
+        with self._lock:
+            if self._open.total() >= self._limit:
+                raise _too_many("Too many event streams are open.", self._limit, "max_event_streams")
+            if self._open[who] >= self._limit_each:
+                problem = "Too many event streams of this key are open, or answers to it are still being made."
+                raise _too_many(problem, self._limit_each, "max_event_streams_per_key")
+            self._open[who] += 1
+        is_over = False
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a stream while it is open."""
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
+        def give_back() -> None:
+            nonlocal is_over
+            with self._lock:
+                if not is_over:
+                    self._open[who] -= 1
+                    self._open += Counter()  # forgets those who have none
+                is_over = True
+
+        return give_back
+
+
+def _too_many(message: str, limit: int, setting: str) -> Exception:
+    return http_problem(
+        503,
+        message,
+        code="STREAMS",
+        expected=f"at most {limit} (serve.limits.{setting})",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _take_stream(request: Request) -> Callable[[], None]:
+    streams: EventStreams = request.scope["state"]["context"].service.event_streams
+    return streams.take(known_principal(request).key_id)
 
 
 def stream_changes(
@@ -95,32 +130,30 @@ def stream_changes(
         HTTPException: 503 if too many streams are open.
     """
     context = request.scope["state"]["context"]
-    streams: EventStreams = context.service.event_streams
-    streams.check()
+    give_back = _take_stream(request)
 
     async def changes() -> AsyncIterator[bytes]:
-        with streams.counted():
-            known: dict[str, str] = {}
-            begin = heard = time.monotonic()
-            first = True
-            while True:
-                now = dict(await run_in_threadpool(look))
-                for name in [one for one in now if now[one] != known.get(one)]:
-                    if not first or is_told_first(now[name]):
-                        heard = time.monotonic()
-                        yield _event(event, now[name])
-                for name in set(known) - set(now):
-                    yield _event("gone", f'"{name}"')
-                known, first = now, False
-                if is_over(now) or time.monotonic() - begin >= seconds or _has_changed(request.scope["state"]):
-                    return
-                if time.monotonic() - heard > SIGN_OF_LIFE_S:
+        known: dict[str, str] = {}
+        begin = heard = time.monotonic()
+        first = True
+        while True:
+            now = dict(await run_in_threadpool(look))
+            for name in [one for one in now if now[one] != known.get(one)]:
+                if not first or is_told_first(now[name]):
                     heard = time.monotonic()
-                    yield _STILL_HERE
-                if await context.stopping.wait(EVERY_S):
-                    return
+                    yield _event(event, now[name])
+            for name in set(known) - set(now):
+                yield _event("gone", f'"{name}"')
+            known, first = now, False
+            if is_over(now) or time.monotonic() - begin >= seconds or _has_changed(request.scope["state"]):
+                return
+            if time.monotonic() - heard > SIGN_OF_LIFE_S:
+                heard = time.monotonic()
+                yield _STILL_HERE
+            if await context.stopping.wait(EVERY_S):
+                return
 
-    return _response(changes())
+    return _EventResponse(changes(), give_back)
 
 
 async def stream_work(request: Request, work: Callable[[SendEvent], None]) -> StreamingResponse:
@@ -139,37 +172,40 @@ async def stream_work(request: Request, work: Callable[[SendEvent], None]) -> St
     Raises:
         HTTPException: 503 if too many streams are open; and whatever ``work`` raises before its first event.
     """
-    streams: EventStreams = request.scope["state"]["context"].service.event_streams
-    streams.check()
+    give_back = _take_stream(request)
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[bytes | None] = asyncio.Queue()
+    has_begun = False
 
     def send(name: str, data: str) -> None:
+        nonlocal has_begun
+        has_begun = True
         with suppress(RuntimeError):  # the service has stopped, and nobody listens
             loop.call_soon_threadsafe(told.put_nowait, _event(name, data))
 
-    async def run() -> BaseException | None:
+    async def run() -> Exception | Problem | None:
         try:
-            with streams.counted():
-                await run_in_threadpool(work, send)
+            await run_in_threadpool(work, send)
         except Exception as error:  # noqa: BLE001 (it is answered below)
-            return error
+            # Here, not where it is told: the client may have hung up, and what nobody expects has to be in the log.
+            return problem_of(request, error) if has_begun else error
         finally:
+            give_back()
             told.put_nowait(None)
         return None
 
     working = asyncio.create_task(run())
     first = await told.get()
-    if first is None and (refused := await working) is not None:
+    if first is None and isinstance(refused := await working, Exception):
         raise refused
-    return _response(_told_by(request, first, told, working))
+    return _EventResponse(_told_by(request, first, told, working))
 
 
 async def _told_by(
     request: Request,
     first: bytes | None,
     told: asyncio.Queue[bytes | None],
-    working: asyncio.Task[BaseException | None],
+    working: asyncio.Task[Exception | Problem | None],
 ) -> AsyncIterator[bytes]:
     event = first
     while event is not None:
@@ -180,17 +216,33 @@ async def _told_by(
         with suppress(TimeoutError):
             async with asyncio.timeout(SIGN_OF_LIFE_S):
                 event = await told.get()
-    error = await working
-    if error is not None:
-        yield _event("problem", problem_of(request, error).model_dump_json(exclude_none=True))
+    problem = await working
+    if isinstance(problem, Problem):
+        yield _event("problem", problem.model_dump_json(exclude_none=True))
 
 
 def _event(name: str, data: str) -> bytes:
     return f"event: {name}\ndata: {data.translate(_BREAKS)}\n\n".encode()
 
 
-def _response(events: AsyncIterator[bytes]) -> StreamingResponse:
-    return StreamingResponse(events, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+class _EventResponse(StreamingResponse):
+    """The response with events.
+
+    Args:
+        events: its body.
+        at_end: called when it has ended, in whatever way, also if no event was asked for.
+    """
+
+    def __init__(self, events: AsyncIterator[bytes], at_end: Callable[[], None] = lambda: None) -> None:
+        super().__init__(events, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+        self._at_end = at_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._at_end()
 
 
 def described_events(*names: str) -> dict[int | str, dict[str, Any]]:

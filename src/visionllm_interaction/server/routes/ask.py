@@ -46,8 +46,9 @@ async def stream_answer(request: Request, body: AskRequest) -> StreamingResponse
 
     `event: stage` brings what is being done (`planning`, `evidence`, `proof`, `wording`), `event: claim` a sentence
     that held when it was computed again, `event: answer` the answer of `POST /v1/ask`. No sentence is sent before it is
-    proven. Where a language model words the claims, the answer may say them in other words. `event: problem` brings
-    problem details in place of the answer.
+    proven. What the last answer rests on (`How do you know?`) is an `answer` alone: nothing is computed. Where a
+    language model words the claims, the answer may say them in other words. `event: problem` brings problem details in
+    place of the answer.
     """
     await run_in_threadpool(_check, request, body)
 

@@ -32,6 +32,8 @@ RECORD = "activated_detector.json"
 LAST = "last_activation.json"
 LOCK = ".activation.lock"
 """Held by the process that changes the detector: where nobody holds it, no change goes on."""
+LOOKED_AT_S = 0.5
+"""Whoever asks how a change goes holds the lock for a moment: for so long a new change waits for it."""
 REPORT = "last_comparison"
 GOES_ON = ("comparing", "loading")
 
@@ -131,6 +133,7 @@ class Activations:
         self._use = use
         self._process: subprocess.Popen[str] | None = None
         self._latest = Activation(state="none")
+        self._looking = threading.Lock()
 
     @property
     def last(self) -> Activation:
@@ -141,10 +144,11 @@ class Activations:
             return Activation(state="none")
         if found.state not in GOES_ON:
             return found
-        unheld = try_lock_file(self._models_dir / LOCK)
-        if unheld is None:
-            return found
-        unheld.release()
+        with self._looking:  # two who look at once would each take the other for a change that goes on
+            unheld = try_lock_file(self._models_dir / LOCK)
+            if unheld is None:
+                return found
+            unheld.release()
         return found.model_copy(update={"state": "failed", "message": "The service was stopped meanwhile."})
 
     def start(self, candidate: KnownDetector, serving: KnownDetector | None, *, data: Path, run: str) -> Activation:
@@ -165,7 +169,7 @@ class Activations:
         if candidate.view.serving:
             raise http_problem(409, "This detector serves already.", code="SERVES", found=candidate.view.model)
         self._models_dir.mkdir(parents=True, exist_ok=True)
-        held = try_lock_file(self._models_dir / LOCK)
+        held = try_lock_file(self._models_dir / LOCK, wait_s=LOOKED_AT_S)
         if held is None:
             raise http_problem(409, "Another detector is being compared.", code="BUSY", found=str(self.last.model))
         begun = Activation(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from visionllm_interaction.server.auth.route_roles import requires
+from visionllm_interaction.server.auth.route_roles import add_routes, requires
 from visionllm_interaction.server.state import context_of
 
 ROOT = "/ui/"
@@ -48,7 +48,7 @@ def add_pages(app: FastAPI) -> None:
         links = modules[request.scope["route"].path]
         return HTMLResponse(_read("index.html").replace("KEYS", keys).replace("MODULES", links))
 
-    app.include_router(router)
+    add_routes(app, router)
 
 
 def add_static_files(app: FastAPI) -> None:
