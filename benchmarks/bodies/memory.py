@@ -33,7 +33,13 @@ def main() -> int:
         looped = loop(options.video, Path(folder) / f"looped{options.video.suffix}", minutes=options.minutes)
         program = Path(sys.executable).with_name("visionllm")
         command = [str(program), "analyze", str(looped), "--store", f"{folder}/store"]
-        command += ["--models", "people,hands,faces,pose", "-o", f"analysis.video.decode.sample_fps={options.fps:g}", "--json"]
+        command += [
+            "--models",
+            "people,hands,faces,pose",
+            "-o",
+            f"analysis.video.decode.sample_fps={options.fps:g}",
+            "--json",
+        ]
         # Its output goes to a file: nobody reads a pipe while the memory is being read.
         with (Path(folder) / "out.txt").open("w+") as out:
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
