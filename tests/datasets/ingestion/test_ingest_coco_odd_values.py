@@ -169,6 +169,17 @@ def test_two_categories_of_one_name_stay_two(tmp_path: Path) -> None:
         assert {a["category_id"] for a in content["annotations"]} == {2}
 
 
+def test_categories_without_names_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    for split, key in (("train", "a"), ("val", "b")):
+        content = read(root, split)
+        content["categories"] = [{"id": key, "name": None}]
+        for annotation in content["annotations"]:
+            annotation["category_id"] = key
+        write_coco(root, split, content)
+    assert {c["id"] for content in splits(take_in(root)).values() for c in content["categories"]} == {1, 2}
+
+
 def test_texts_that_would_become_one_number_are_counted(tmp_path: Path) -> None:
     root = make_coco(tmp_path / "data")
     content = read(root, "train")

@@ -159,7 +159,7 @@ def _category_names(path: Path) -> dict[Any, str]:
     except AnnotationError:
         return {}
     listed = [c for c in _records({"categories": content.categories}, "categories") if _is_id(c.get("id"))]
-    return {c["id"]: str(c.get("name", c["id"])) for c in listed}
+    return {c["id"]: name if isinstance(name := c.get("name"), str) else str(c["id"]) for c in listed}
 
 
 def as_coco_writes(content: Mapping[str, Any], of_category: Mapping[int | str, int]) -> dict[str, Any]:
