@@ -309,6 +309,20 @@ def test_a_chunk_that_never_ends_costs_itself(tmp_path: Path) -> None:
     assert (len(_rows(timeline)), [row.where for row in timeline.refused]) == (1, ["segment 2"])
 
 
+@pytest.mark.parametrize("bad", [10**400, "1", None, [1]])
+@pytest.mark.parametrize("kind", ["offsets", "timestamp", "start"])
+def test_a_time_that_is_none_costs_its_segment(tmp_path: Path, kind: str, bad: object) -> None:
+    segments: dict[str, object] = {
+        "offsets": {"transcription": [{"offsets": {"from": a, "to": 2500}, "text": "x"} for a in (1500, bad)]},
+        "timestamp": {"chunks": [{"timestamp": [a, 2.5], "text": "x"} for a in (1.5, bad)]},
+        "start": {"segments": [{"start": a, "end": 2.5, "text": "x", "words": 5} for a in (1.5, bad)]},
+    }
+    (tmp_path / "x.json").write_text(json.dumps(segments[kind]))
+    timeline = read_whisper(tmp_path / "x.json")
+    reads_texts = bad == "1" and kind != "offsets"
+    assert (len(_rows(timeline)), len(timeline.refused)) == ((2, 0) if reads_texts else (1, 1))
+
+
 def test_chat_bullets_that_name_the_file(tmp_path: Path) -> None:
     bullets = '\x15%snd:"a"_1500_2250\x15', '\x15%mov:"a b"_3000_4000\x15'
     lines = f"@UTF8\n@Begin\n*MOT:\tlook a ball . {bullets[0]}\n*CHI:\tyes . {bullets[1]}\n@End\n"
@@ -327,6 +341,10 @@ def test_chat_bullets_that_name_the_file(tmp_path: Path) -> None:
         ("1\n00:03,0 --> 00:04,0\n3\n2\n00:05,0 --> 00:06,0\n7\n", ["3", "7"]),
         ("1\n00:03,0 --> 00:04,0\nlook\n\na ball\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["look a ball", "yes"]),
         ("1\n00:03,0 --> 00:04,0\n\n2\n00:05,0 --> 00:06,0\nyes\n", ["", "yes"]),
+        ("1\n\n00:03,0 --> 00:04,0\nhei\n\n2\n\n00:05,0 --> 00:06,0\n7\n", ["hei", "7"]),
+        ("7\n00:03,0 --> 00:04,0\nhei\n\n9\n \n\n00:05,0 --> 00:06,0\nyes\n", ["hei", "yes"]),
+        ("00:03,0 --> 00:04,0\nI have\n\n3\n\n00:05,0 --> 00:06,0\n7\n", ["I have 3", "7"]),
+        (f"1\n00:03,0 --> 00:04,0\na\n{'9' * 5000}\n00:05,0 --> 00:06,0\nb\n", [f"a {'9' * 5000}", "b"]),
     ],
 )
 def test_numbers_that_are_said_are_not_those_of_subtitles(tmp_path: Path, text: str, expected: list[str]) -> None:

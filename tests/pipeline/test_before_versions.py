@@ -45,8 +45,13 @@ def settings() -> PipelineSettings:
     return load_settings(PipelineSettings, [], [*tiny, "train.epochs=1", *places])
 
 
-def test_no_stage_of_the_run_is_built_again(before: Path) -> None:
+def test_only_a_raised_version_builds_stages_of_the_run_again(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     untouched = sha256_tree(before / "artifacts")
+    (run,) = (before / "artifacts").iterdir()
+    stale = [settings_stale(run, stage.recipe) for stage in stages_of(settings())[:3]]
+    assert stale == ["its algorithm changed: version 1 → 2"] * 2 + [None]
+    for stage in ("ingestion", "validation"):
+        monkeypatch.setattr(f"visionllm_interaction.datasets.{stage}.ALGORITHM_VERSION", 1)
     result = run_pipeline(settings(), until="transform").to_dict()
     assert [stage["status"] for stage in result["stages"].values()] == ["up_to_date"] * 3
     assert sha256_tree(before / "artifacts") == untouched

@@ -112,3 +112,125 @@ def test_records_that_are_right_keep_their_ids_beside_texts(tmp_path: Path) -> N
     written = splits(take_in(root))["train"]["annotations"]
     assert (written[0]["id"], written[0]["source_id"], written[1]["id"]) == (1, "first", large)
     assert written[1:] == content["annotations"][1:]
+
+
+def categories_of(manifest: Any) -> dict[str, dict[str, int]]:
+    """Split → name of category → id."""
+    return {split: {c["name"]: c["id"] for c in content["categories"]} for split, content in splits(manifest).items()}
+
+
+def with_categories(content: Any, ids: dict[str, Any]) -> Any:
+    """Categories with other ids, and only those that are named; annotations have them by turns."""
+    content["categories"] = [{"id": value, "name": name} for name, value in ids.items()]
+    for number, annotation in enumerate(content["annotations"]):
+        annotation["category_id"] = list(ids.values())[number % len(ids)]
+    return content
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "expected"),
+    [
+        ({"ball": "c_ball", "book": "c_book", "cup": "c_cup"}, {"ball": "c_ball", "cup": "c_cup"}, {}),
+        ({"ball": "c_ball", "book": "c_book", "cup": "c_cup"}, {"cup": "a", "ball": "b"}, {}),
+        ({"ball": 4, "book": 2, "cup": 7}, {"cup": "c_cup", "ball": "c_ball"}, {"ball": 4, "book": 2, "cup": 7}),
+        ({"ball": "c_ball", "book": "c_book", "cup": "c_cup"}, {"cup": 2, "ball": 5}, {"ball": 5, "book": 1, "cup": 2}),
+        ({"ball": "1", "book": "01", "cup": "3"}, {"cup": "3", "ball": "1"}, {}),
+    ],
+)
+def test_categories_of_one_name_have_one_number_in_all_splits(
+    tmp_path: Path, train: dict[str, Any], val: dict[str, Any], expected: dict[str, int]
+) -> None:
+    root = make_coco(tmp_path / "data")
+    names: dict[str, list[str]] = {}
+    for split, ids in (("train", train), ("val", val)):
+        content = with_categories(read(root, split), ids)
+        names[split] = [list(ids)[number % len(ids)] for number in range(len(content["annotations"]))]
+        write_coco(root, split, content)
+    manifest = take_in(root)
+    found = categories_of(manifest)
+    assert set(found["val"].items()) <= set(found["train"].items())
+    assert len(set(found["train"].values())) == len(train)
+    assert not expected or found["train"] == expected
+    for split, content in splits(manifest).items():
+        name_of = {number: name for name, number in found[split].items()}
+        assert [name_of[a["category_id"]] for a in content["annotations"]] == names[split]
+
+
+def test_two_categories_of_one_name_stay_two(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    for split in ("train", "val"):
+        content = read(root, split)
+        content["categories"] = [{"id": key, "name": "cup"} for key in ("c1", "c2")]
+        for annotation in content["annotations"]:
+            annotation["category_id"] = "c2"
+        write_coco(root, split, content)
+    for content in splits(take_in(root)).values():
+        assert [c["id"] for c in content["categories"]] == [1, 2]
+        assert {a["category_id"] for a in content["annotations"]} == {2}
+
+
+def test_categories_without_names_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    for split, key in (("train", "a"), ("val", "b")):
+        content = read(root, split)
+        content["categories"] = [{"id": key, "name": None}]
+        for annotation in content["annotations"]:
+            annotation["category_id"] = key
+        write_coco(root, split, content)
+    assert {c["id"] for content in splits(take_in(root)).values() for c in content["categories"]} == {1, 2}
+
+
+def test_texts_that_would_become_one_number_are_counted(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    content = read(root, "train")
+    ids = ["1", "01", " 1 ", "2.0", "x"][: len(content["images"])]
+    of = {image["id"]: text for image, text in zip(content["images"], ids, strict=False)}
+    content["images"] = content["images"][: len(ids)]
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] in of]
+    expected = [list(of).index(a["image_id"]) + 1 for a in content["annotations"]]
+    for record, key in [*((i, "id") for i in content["images"]), *((a, "image_id") for a in content["annotations"])]:
+        record[key] = of[record[key]]
+    write_coco(root, "train", content)
+    written = splits(take_in(root))["train"]
+    assert [(i["id"], i.get("source_id", "1")) for i in written["images"]] == list(enumerate(ids, start=1))
+    assert [a["image_id"] for a in written["annotations"]] == expected and len(set(expected)) > 1
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [
+        ("images", {"id": "9001"}),
+        ("images", {"width": "64"}),
+        ("annotations", {"id": 9001.0}),
+        ("annotations", {"bbox": ["1", 2, 3, 4]}),
+        ("annotations", {"segmentation": [[1, 1, 9, 1, 9, 9], ["1", "1.0", "9", "1", "9", "9"]]}),
+        ("annotations", {"segmentation": ["1", "1", "9", "1", "9", "9"]}),
+        ("annotations", {"segmentation": [1, 1, 9, 1, 9, 9]}),
+        ("annotations", {"iscrowd": "0"}),
+        ("categories", {"id": "9001"}),
+    ],
+)
+def test_one_odd_record_among_others_is_enough(tmp_path: Path, section: str, change: dict[str, Any]) -> None:
+    root = make_coco(tmp_path / "data")
+    content = read(root, "train")
+    content[section][-1] |= change
+    write_coco(root, "train", content)
+    manifest = take_in(root)
+    [key] = change
+    written = splits(manifest)["train"][section][-1][key]
+    outlines = written[-1] if key == "segmentation" else written
+    numbers = outlines if isinstance(outlines, list) else [outlines]
+    assert all(isinstance(number, int | float) for number in numbers), written
+    assert not (key == "id" and isinstance(written, float))
+    assert manifest.source is not None and "ids are written as texts" in manifest.source.notes[-1]
+
+
+def test_texts_as_ids_of_something_else_leave_a_file_as_it_is(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "data")
+    content = read(root, "train")
+    content["licenses"] = [{"id": "CC", "name": "x"}]
+    content["annotations"][0]["attributes"] = {"id": "7", "width": "3"}
+    content["annotations"][0]["segmentation"] = [[1, 1, 9, 1, 9, 9], [1, 1, 9, 1, 9, 9]]
+    write_coco(root, "train", content)
+    manifest = take_in(root)
+    assert manifest.root == str(root)

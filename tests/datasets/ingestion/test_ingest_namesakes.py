@@ -86,6 +86,32 @@ def test_an_image_that_is_missing_is_not_that_of_another_recording(
     assert f"{folders[1]}/x.jpg for " in note
 
 
+@pytest.mark.parametrize("ending", KINDS)
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_stray_copy_beside_its_file_costs_no_other_image(tmp_path: Path, ending: str, copies: int) -> None:
+    root = tmp_path / "d"
+    for n in range(5):
+        image(root / f"JPEGImages/i{n}.png")
+        label(root / f"Annotations/i{n}{ending}", f"i{n}.png", x=n)
+    for n in range(copies):
+        image(root / f"Annotations/i{n}.png")
+    places = ["Annotations" if n < copies else "JPEGImages" for n in range(5)]
+    assert found(take_in(root), root) == {f"{place}/i{n}.png": n for n, place in enumerate(places)}
+
+
+@pytest.mark.parametrize("ending", KINDS)
+def test_where_some_are_nearer_an_image_has_the_size_that_its_file_states(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "d"
+    for n in range(5):
+        image(root / f"JPEGImages/i{n}.png", 200 + (n == 4))
+        label(root / f"Annotations/i{n}{ending}", f"i{n}.png", x=n)
+    image(root / "Annotations/i0.png")
+    manifest = take_in(root)
+    assert found(manifest, root) == {
+        "Annotations/i0.png": 0, "JPEGImages/i1.png": 1, "JPEGImages/i2.png": 2, "JPEGImages/i3.png": 3, "i4.png": 4
+    }  # fmt: skip
+
+
 def test_a_tilted_rectangle_of_labelme(tmp_path: Path) -> None:
     image(tmp_path / "d/a.jpg")
     shape = {"label": "cup", "points": [[11, 1], [21, 16], [11, 31], [1, 16]], "shape_type": "oriented_rectangle"}

@@ -64,7 +64,7 @@ def append_copy(kind: str, index: int, **values: Any) -> Edit:
 # Annotation 0 has id 1000 and belongs to image 100 (64×48, category 3); the others count on from there.
 ONE_FAULT: dict[str, tuple[str, tuple[int | str, ...], Edit, str]] = {
     "three numbers": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, 3]), "PASS"),
-    "a text in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, "wide", 4]), "PASS"),
+    "a text in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, "three", 4]), "PASS"),
     "a truth value in the box": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, True, 4]), "PASS"),
     "null box": ("BOX-MALFORMED", (1001,), put("annotations", 1, bbox=None), "PASS"),
     "NaN in the box": ("BOX-MALFORMED", (1001,), put("annotations", 1, bbox=[1, 2, 3, float("nan")]), "PASS"),
@@ -84,7 +84,7 @@ ONE_FAULT: dict[str, tuple[str, tuple[int | str, ...], Edit, str]] = {
     "file in no folder": ("FILE-MISSING", (100,), put("images", 0, file_name="sub/gone.jpg"), "FAIL"),
     "file above the folder": ("FILE-OUTSIDE", (100,), put("images", 0, file_name="../val2017/val_0000.jpg"), "FAIL"),
     "absolute file": ("FILE-OUTSIDE", (100,), put("images", 0, file_name="/etc/passwd"), "FAIL"),
-    "text as id": ("JSON-SCHEMA", ("annotation[2]",), put("annotations", 2, id="1002"), "FAIL"),
+    "list as id": ("JSON-SCHEMA", ("annotation[2]",), put("annotations", 2, id=[1002]), "FAIL"),
     "truth value as id": ("JSON-SCHEMA", ("annotation[2]",), put("annotations", 2, id=True), "FAIL"),
     "no image_id": ("JSON-SCHEMA", (1002,), drop_key("annotations", 2, "image_id"), "FAIL"),
     "id beyond 64 bits": ("JSON-SCHEMA", ("annotation[2]",), put("annotations", 2, id=2**70), "FAIL"),

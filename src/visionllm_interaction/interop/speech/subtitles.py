@@ -57,19 +57,34 @@ def _cues(text: str, *, numbered: bool) -> Iterator[tuple[int, str, str, str]]:
     """Line, begin, end and text of each cue.
 
     A cue of WebVTT ends at a blank line, for notes and styles may follow. One of SubRip ends at the next one, whose
-    number does not count: digits right before its times, after a blank line or in their turn.
+    number does not count: digits right before its times, after a blank line or in their turn. In a file whose first cue
+    has a number, they may also stand between blank lines.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     starts = [(at, matched) for at, line in enumerate(lines) if (matched := _ARROW.match(line))]
+    is_numbered = bool(starts) and any(line.strip().isdecimal() for line in lines[: starts[0][0]])
     nexts = [*(at for at, _ in starts[1:]), len(lines)]
     for turn, ((at, matched), after) in enumerate(zip(starts, nexts, strict=False), start=1):
         content = [line.strip() for line in lines[at + 1 : after]]
         if not numbered:
             content = content[: content.index("")] if "" in content else content
-        elif after < len(lines) and content and content[-1].isdecimal():
-            is_number = len(content) < 2 or not content[-2] or int(content[-1]) == turn + 1
-            content = content[:-1] if is_number else content
+        elif after < len(lines):
+            content = _without_number(content, turn + 1, between_blanks=is_numbered)
         yield at + 1, matched["begin"], matched["end"], "\n".join(filter(None, content))
+
+
+def _without_number(content: list[str], turn: int, *, between_blanks: bool) -> list[str]:
+    """The lines of a cue without the number of the next one, which is the cue of that turn."""
+    last = len(content)
+    while last and not content[last - 1]:
+        last -= 1
+    if not last or not content[last - 1].isdecimal():
+        return content
+    if last < len(content):
+        is_number = between_blanks and last > 1 and not content[last - 2]
+    else:
+        is_number = last < 2 or not content[last - 2] or content[last - 1].lstrip("0") == str(turn)
+    return content[: last - 1] if is_number else content
 
 
 def _spoken(text: str) -> tuple[str, str]:

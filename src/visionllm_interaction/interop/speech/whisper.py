@@ -73,7 +73,7 @@ def _of_offsets(item: Any) -> Any:
     try:
         begin_ms, end_ms = item["offsets"]["from"], item["offsets"]["to"]
         return {**item, "start": begin_ms / 1000, "end": end_ms / 1000}
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, OverflowError):
         return item
 
 
@@ -88,7 +88,7 @@ def _span(item: object) -> tuple[float, float] | None:
         return None
     try:
         begin_s, end_s = float(item["start"]), float(item["end"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return (begin_s, end_s) if math.isfinite(begin_s) and math.isfinite(end_s) else None
 
@@ -97,7 +97,8 @@ def _words(
     segment: Mapping[str, Any], span: tuple[float, float], speaker: str, where: str
 ) -> Iterator[tuple[Interval, str, bool]]:
     """Words, their speakers, and whether their time is only that between their neighbours."""
-    listed: Sequence[Any] = segment.get("words") or ()
+    words = segment.get("words")
+    listed: Sequence[Any] = words if isinstance(words, list) else ()
     spans = [_span(word) for word in listed]
     for at, word in enumerate(listed):
         if not isinstance(word, dict):

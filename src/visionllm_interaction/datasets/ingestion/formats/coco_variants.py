@@ -28,7 +28,12 @@ from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
     split_word,
     written_name,
 )
-from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import as_coco_writes, first_record, is_odd
+from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import (
+    as_coco_writes,
+    category_ids,
+    first_record,
+    is_odd,
+)
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
@@ -178,8 +183,13 @@ def write_as_it_is(splits: Sequence[CocoSplit], folder: Path, *, division: Divis
     (folder / "annotations").mkdir(parents=True)
     placements: list[Placement] = []
     divided = division if all(split.name != "val" for split in splits) else None
+    numbers = category_ids([split.path for split in splits])
     for split in splits:
-        written = _divided(split, folder, divided) if divided and split.name == "train" else _copied(split, folder)
+        categories = numbers.get(split.path, {})
+        if divided and split.name == "train":
+            written = _divided(split, folder, divided, categories)
+        else:
+            written = _copied(split, folder, categories)
         for name, target in written:
             file = split.images.files.get(name)
             if file:
@@ -187,11 +197,11 @@ def write_as_it_is(splits: Sequence[CocoSplit], folder: Path, *, division: Divis
     return placements
 
 
-def _copied(split: CocoSplit, folder: Path) -> list[tuple[str, str]]:
+def _copied(split: CocoSplit, folder: Path, categories: Mapping[int | str, int]) -> list[tuple[str, str]]:
     """(image, split) of each image."""
     target = folder / f"annotations/instances_{split.name}2017.json"
     if is_odd(split.path):
-        target.write_bytes(msgspec.json.encode(_named_content(split.path, split.images)))
+        target.write_bytes(msgspec.json.encode(_named_content(split.path, split.images, categories)))
     elif split.images.must_be_named:
         _write_with_names(split.path, target, split.images)
     else:
@@ -207,7 +217,7 @@ def _write_with_names(path: Path, target: Path, found: CocoImages) -> None:
             begin, end = _span_of_images(data)
             images = [_with_name(i, found) for i in msgspec.json.decode(data[begin:end], type=list[msgspec.Raw])]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            target.write_bytes(msgspec.json.encode(_named_content(path, found)))
+            target.write_bytes(msgspec.json.encode(_named_content(path, found, {})))
             return
         with target.open("wb") as written:
             written.write(data[:begin])
@@ -220,14 +230,14 @@ _COPY_BYTES = 1 << 24
 _LIST = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _named_content(path: Path, found: CocoImages) -> dict[str, Any]:
+def _named_content(path: Path, found: CocoImages, categories: Mapping[int | str, int]) -> dict[str, Any]:
     """The content of an annotation file with the names found; what is not finite becomes null, which stage 2 names."""
     content = decode_json(path.read_bytes(), dict[str, Any], path=path, expected="COCO's JSON")
     for image in content["images"]:
         written = written_name(image)
         if written is not None:
             image["file_name"] = found.names[written]
-    return as_coco_writes(content) if is_odd(path) else content
+    return as_coco_writes(content, categories) if is_odd(path) else content
 
 
 def _span_of_images(data: mmap.mmap) -> tuple[int, int]:
@@ -272,8 +282,10 @@ def _own_names(record: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def _divided(split: CocoSplit, folder: Path, division: Division) -> list[tuple[str, str]]:
-    content = _named_content(split.path, split.images)
+def _divided(
+    split: CocoSplit, folder: Path, division: Division, categories: Mapping[int | str, int]
+) -> list[tuple[str, str]]:
+    content = _named_content(split.path, split.images, categories)
     names = list(dict.fromkeys(split.images.names.values()))
     val = val_names(_members(names, content), division)
     split_of_id = {

@@ -35,7 +35,7 @@ READERS: dict[str, Callable[[DetectedDataset], ConvertedDataset]] = {
     "openimages": read_openimages,
     "via": read_via,
 }
-READER_VERSION = 6
+READER_VERSION = 7
 """Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
 _LOOK_AT = 200

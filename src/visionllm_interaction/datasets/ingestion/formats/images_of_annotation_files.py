@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, of_other_recordings
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
 
@@ -62,9 +63,10 @@ def images_of_annotation_files(stated: Mapping[Path, Stated], files: ImageFiles)
     """Find the image of each annotation file.
 
     It has the stem of the annotation file. Of several, one in the same folder comes first, then the one in the nearest
-    folders, then the one whose path or size the file states. An image that is less near than those of other files in
-    the same folder is none of theirs, nor is one of another recording (``rec1/``, ``rec2/``), nor one that another file
-    is nearer to. Where no image has its stem, it is what the file states.
+    folders, then the one whose path or size the file states. An image that is less near than those of at least half of
+    the files in the same folder is none of theirs, nor is one of another size than the file states where some are
+    nearer, nor one of another recording (``rec1/``, ``rec2/``), nor one that another file is nearer to. Where no image
+    has its stem, it is what the file states.
 
     Args:
         stated: annotation file → what it says of its image.
@@ -79,15 +81,32 @@ def images_of_annotation_files(stated: Mapping[Path, Stated], files: ImageFiles)
     of_stem = {path: found for path in stated if (found := files.of_stem(path.stem))}
     nearest = {path: name for path, names in of_stem.items() if (name := _nearest(path, names, stated[path], files))}
     nearness = {path: _nearness(path, name, files.root) for path, name in nearest.items()}
-    top: dict[Path, int] = defaultdict(int)
-    for path, near in nearness.items():
-        top[path.parent] = max(top[path.parent], near)
-    near_enough = {path: name for path, name in nearest.items() if nearness[path] == top[path.parent]}
+    near_enough = {path: nearest[path] for path in _near_enough(nearest, nearness, stated, files)}
     less = _less_near(near_enough, nearness, stated, files)
     images = {path: files.root / name for path, name in near_enough.items() if path not in less}
     strays = {path: files.root / (nearest.get(path) or of_stem[path][0]) for path in of_stem if path not in images}
     rest = {path: about for path, about in stated.items() if path not in of_stem and about.by_name}
     return ImagesOfAnnotationFiles({**images, **_by_stated_name(rest, set(images.values()), files)}, strays)
+
+
+def _near_enough(
+    nearest: Mapping[Path, str], nearness: Mapping[Path, int], stated: Mapping[Path, Stated], files: ImageFiles
+) -> list[Path]:
+    """The files whose images are as near as those of at least half of the files in their folder.
+
+    A copy that lies beside its annotation file is nearer than the folder of all the images, and says nothing of them.
+    """
+    of_folder: dict[Path, list[int]] = defaultdict(list)
+    for path, near in nearness.items():
+        of_folder[path.parent].append(near)
+    usual = {folder: sorted(near, reverse=True)[(len(near) - 1) // 2] for folder, near in of_folder.items()}
+    enough = []
+    for path, near in nearness.items():
+        less = near < max(of_folder[path.parent])
+        size = stated[path].size
+        if near >= usual[path.parent] and not (less and size and upright_size(files.root / nearest[path]) != size):
+            enough.append(path)
+    return enough
 
 
 def _nearest(path: Path, names: list[str], stated: Stated, files: ImageFiles) -> str | None:

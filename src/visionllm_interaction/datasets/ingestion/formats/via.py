@@ -7,10 +7,11 @@ to regions that have several. What it saves itself has them all.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,9 +32,9 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     polygon_area_px,
     read_text,
 )
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, leads_elsewhere
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
-from visionllm_interaction.errors import AnnotationError
+from visionllm_interaction.errors import AnnotationError, InputDataError
 
 _EXPECTED = "what VIA 2 saves or exports: its project, or annotations as JSON or CSV"
 _HEAD_BYTES = 65536
@@ -43,7 +44,7 @@ _CATEGORY_WORDS = ("label", "class", "category", "name", "type", "object")
 _CHOICES = ("dropdown", "radio", "checkbox")
 _OBJECT = "object"
 _OPEN = {"point": "COCO has keypoints with names only", "polyline": "COCO has no open lines"}
-_UNREADABLE = (KeyError, TypeError, ValueError, IndexError)
+_UNREADABLE = (KeyError, TypeError, ValueError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,32 @@ class _File:
 
 
 def via_files_in(folder: Path) -> tuple[Path, ...]:
-    """VIA's files in a folder; where there is a project, the exports of it do not count."""
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".json", ".csv") and is_via(path)]
+    """VIA's files in a folder, without exports whose images are all named by the others."""
+    found = _all_in(folder)
     projects = [path for path in found if f'"{_PROJECT}"' in _head(path)]
-    return tuple(projects or found[:1])
+    if len(found) < 2:
+        return tuple(found)
+    named = {path: _named_in(path) for path in found}
+    read, known = set(projects), {name for path in projects for name in named[path] or ()}
+    exports = [path for path in found if path not in read]
+    for path in sorted(exports, key=lambda path: -len(named[path] or ())):
+        names = named[path]
+        if names is None or not names <= known:
+            read.add(path)
+            known |= names or set()
+    return tuple(path for path in found if path in read)
+
+
+def _all_in(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (".json", ".csv") and is_via(path)]
+
+
+def _named_in(path: Path) -> set[tuple[str, int]] | None:
+    """The names and sizes of the images of a file; ``None`` if it cannot be read, which the reader tells."""
+    try:
+        return {(entry.name, entry.size_bytes) for entry in _read(path, {})}
+    except AnnotationError:
+        return None
 
 
 def is_via(path: Path) -> bool:
@@ -96,14 +119,14 @@ def read_via(data: DetectedDataset) -> ConvertedDataset:
 
     Raises:
         AnnotationError: if a file is not VIA's, or it is not clear which attribute is the category.
-        InputDataError: if several images fit a name.
+        InputDataError: if several images fit a name, or entries with different regions one image.
     """
     files = ImageFiles(data.root)
     kinds: dict[str, str] = {}
-    listed = [entry for path in data.files for entry in _read(path, kinds)]
+    every = [entry for path in data.files for entry in _read(path, kinds)]
+    listed, found = _without_repeats(every, _find(every, files), files)
     category = _category_of([region.attributes for entry in listed for region in entry.regions], kinds, data)
     left_out: list[LeftOut] = []
-    found = _find(listed, files)
     images = [
         image
         for entry, file in zip(listed, found, strict=True)
@@ -115,9 +138,22 @@ def read_via(data: DetectedDataset) -> ConvertedDataset:
         for name in files.names
         if files.root / name not in used
     ]
-    return ConvertedDataset(
-        labels_in_order((), images), tuple(images), tuple(left_out), _notes(listed, found, category)
-    )
+    notes = (*_notes(listed, found, category), *_not_read(data, len(every) - len(listed)))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out), notes)
+
+
+def _not_read(data: DetectedDataset, repeated: int) -> tuple[str, ...]:
+    """Which files and entries did not count, in sentences."""
+    told = []
+    if repeated:
+        told.append(f"{repeated} entries do not count: another is of the same image, and they have its regions or none")
+    for folder in dict.fromkeys(path.parent for path in data.files):
+        read = [path for path in data.files if path.parent == folder]
+        others = [path.name for path in _all_in(folder) if path not in read]
+        # Only one of several may have been asked for.
+        if others and set(read) == set(via_files_in(folder)):
+            told.append(f"not read, as other files name all of its images: {', '.join(others[:5])}")
+    return tuple(told)
 
 
 def _notes(listed: Sequence[_File], found: Sequence[Path | None], category: str | None) -> tuple[str, ...]:
@@ -154,21 +190,29 @@ def _read(path: Path, kinds: dict[str, str]) -> Iterator[_File]:
             raise broken(path, f"no image: {str(entry)[:80]}", expected=_EXPECTED)
         regions = entry.get("regions") or []
         listed = list(regions.values()) if isinstance(regions, dict) else regions
-        shapes = tuple(_Region(_object(r.get("shape_attributes")), _object(r.get("region_attributes"))) for r in listed)
+        if not isinstance(listed, list):
+            what = f"the regions of {entry['filename']} are neither a list nor an object: {str(listed)[:80]}"
+            raise broken(path, what, expected=_EXPECTED)
+        regions_of_it = map(_object, listed)
+        shapes = tuple(
+            _Region(_object(r.get("shape_attributes")), _object(r.get("region_attributes"))) for r in regions_of_it
+        )
         yield _File(entry["filename"], _bytes(entry.get("size")), _object(entry.get("file_attributes")), shapes, path)
 
 
 def _read_table(path: Path) -> Iterator[_File]:
     rows_of: dict[tuple[str, int], list[dict[str, str]]] = defaultdict(list)
     try:
-        lines = read_text(path).lstrip("#").splitlines()
-        for row in csv.DictReader(lines):
+        # Not splitlines(): what was typed into a cell may hold characters that it takes for ends of lines.
+        for row in csv.DictReader(io.StringIO(read_text(path).lstrip("#"), newline="")):
+            if not isinstance(row["filename"], str):
+                raise TypeError("a row without filename")
             rows_of[row["filename"], _bytes(row["file_size"])].append(row)
         for (name, size), rows in rows_of.items():
             pairs = ((json.loads(row["region_shape_attributes"]), json.loads(row["region_attributes"])) for row in rows)
             regions = tuple(_Region(_object(shape), _object(about)) for shape, about in pairs if shape)
             yield _File(name, size, _object(json.loads(rows[0]["file_attributes"])), regions, path)
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, RecursionError) as error:
         raise broken(path, error, expected=_EXPECTED) from error
 
 
@@ -215,22 +259,105 @@ def _find(listed: Sequence[_File], files: ImageFiles) -> list[Path | None]:
     of_base: dict[str, list[Path]] = defaultdict(list)
     for name in files.names:
         of_base[PurePosixPath(name).name].append(files.root / name)
-    certain: dict[int, Path] = {}
+    every = {files.root / name for name in files.names}
+    folders = {entry.path.parent for entry in listed}
+    certain = {n: file for n, entry in enumerate(listed) if (file := _as_written(entry)) and file in every}
+    as_written = set(certain.values())
     for number, entry in enumerate(listed):
-        same = of_base[PurePosixPath(entry.name).name]
-        beside = [path for path in same if path.parent == entry.path.parent]
-        by_bytes = [path for path in same if path.stat().st_size == entry.size_bytes]
-        if fitting := next((paths for paths in (beside, by_bytes) if len(paths) == 1), []):
-            certain[number] = fitting[0]
-    # Folders with a file of VIA have images of their own.
-    elsewhere = {entry.path.parent for entry in listed}
+        same = [path for path in of_base[PurePosixPath(entry.name).name] if path not in as_written]
+        if number not in certain and (file := _certain(entry, same, folders, files)):
+            certain[number] = file
     moved: dict[int, Path | None] = {}
     for number, entry in enumerate(listed):
-        found = None if number in certain else files.nearest(entry.name)
-        taken = found in certain.values() or (found is not None and found.parent in elsewhere - {entry.path.parent})
+        found = None if number in certain or _folder_is_here(entry) else files.nearest(entry.name)
+        taken = found in certain.values() or (found is not None and _is_of_another(found, entry.path.parent, folders))
         moved[number] = None if taken else found
-    twice = {path for path, count in Counter(filter(None, moved.values())).items() if count > 1}
-    return [certain.get(n) or (None if moved[n] in twice else moved[n]) for n in range(len(listed))]
+    of_moved: dict[Path, set[tuple[str, int]]] = defaultdict(set)
+    for number, file in moved.items():
+        if file:
+            of_moved[file].add((listed[number].name, listed[number].size_bytes))
+    guesses = {file for file, names in of_moved.items() if len(names) > 1}
+    return [certain.get(n) or (None if moved[n] in guesses else moved[n]) for n in range(len(listed))]
+
+
+def _certain(entry: _File, same: Sequence[Path], folders: Collection[Path], files: ImageFiles) -> Path | None:
+    """The image of an entry if its folders, VIA's folder or its size says which of those of its name it is.
+
+    Args:
+        entry: the entry, which is not right as it stands.
+        same: the images that are called as the last part of its name.
+        folders: the folders with files of VIA.
+        files: the image files of the data set.
+
+    Returns:
+        The image, or ``None`` if it is not certain.
+    """
+    own = entry.path.parent
+    if _folder_is_here(entry):
+        return None
+    here = [path for path in same if not _is_of_another(path, own, folders)]
+    agreement = {path: files.agreement(entry.name, path) for path in here}
+    most = max(agreement.values(), default=0)
+    best = [path for path in here if agreement[path] == most] if most > 1 else []
+    beside = [path for path in best or here if path.parent == own]
+    by_bytes = [path for path in best or here if path.stat().st_size == entry.size_bytes]
+    return next((paths[0] for paths in (best, beside, by_bytes) if len(paths) == 1), None)
+
+
+def _as_written(entry: _File) -> Path | None:
+    return None if leads_elsewhere(entry.name) else entry.path.parent / entry.name
+
+
+def _folder_is_here(entry: _File) -> bool:
+    """Whether a name has folders that are here: its image is there or missing."""
+    folder = PurePosixPath(entry.name).parent
+    return not leads_elsewhere(entry.name) and folder.name != "" and (entry.path.parent / folder).is_dir()
+
+
+def _is_of_another(file: Path, own: Path, folders: Collection[Path]) -> bool:
+    """Whether a file is in a folder that has a file of VIA of its own, and so images of its own."""
+    nearest = next((folder for folder in file.parents if folder in folders), own)
+    return nearest != own and (nearest == file.parent or nearest not in own.parents)
+
+
+def _without_repeats(
+    listed: Sequence[_File], found: Sequence[Path | None], files: ImageFiles
+) -> tuple[list[_File], list[Path | None]]:
+    """Entries and their images with one entry an image.
+
+    Of several, the one with the image's size in bytes counts, and one without regions does not. Those of another size
+    that have another folder or file of VIA to be of are missing images; where none has its size, they must be alike.
+    """
+    of_file: dict[Path, list[int]] = defaultdict(list)
+    for number, file in enumerate(found):
+        if file:
+            of_file[file].append(number)
+    missing: set[int] = set()
+    repeated: set[int] = set()
+    for file, numbers in of_file.items():
+        of_its_size = [n for n in numbers if listed[n].size_bytes == file.stat().st_size]
+        if of_its_size:
+            missing |= set(numbers) - set(of_its_size)
+        one = _one_of(of_its_size or numbers, listed, file, files)
+        repeated |= set(of_its_size or numbers) - {one}
+    kept = [number for number in range(len(listed)) if number not in repeated]
+    return [listed[n] for n in kept], [None if n in missing else found[n] for n in kept]
+
+
+def _one_of(numbers: Sequence[int], listed: Sequence[_File], file: Path, files: ImageFiles) -> int:
+    labelled = [n for n in numbers if listed[n].regions] or numbers
+    first = listed[labelled[0]]
+    if all((listed[n].regions, listed[n].attributes) == (first.regions, first.attributes) for n in labelled):
+        return labelled[0]
+    raise InputDataError(
+        "Several entries of VIA fit one image.",
+        expected=f"one entry for {file.relative_to(files.root).as_posix()}",
+        found=", ".join(
+            f"{listed[n].name} of {listed[n].size_bytes} bytes ({listed[n].path.name})" for n in labelled[:5]
+        ),
+        where=str(files.root),
+        fix="keep the entry, or the file, that is right; a second set of annotations is a data set of its own",
+    )
 
 
 def _image(
