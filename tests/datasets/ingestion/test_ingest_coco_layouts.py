@@ -182,3 +182,14 @@ def test_a_file_of_train_and_val_together_is_passed_over_where_each_has_its_own(
         (root / f"annotations/{split}.json").unlink()
     alone = ingested(root, tmp_path / "alone", val_share=0.2)
     assert [len(read(alone, split)["images"]) for split in ("train", "val")] == [8, 2]
+
+
+@pytest.mark.parametrize("name", ["1" * 300 + ".jpg", "a/" * 3000 + "b.jpg", "\0.jpg"])
+def test_a_name_that_no_file_can_have_is_a_missing_image(tmp_path: Path, name: str) -> None:
+    root = make_coco(tmp_path / "data")
+    path = root / "annotations/instances_train2017.json"
+    content = json.loads(path.read_text())
+    content["images"][0]["file_name"] = name
+    path.write_text(json.dumps(content))
+    kept = read(ingested(root, tmp_path), "train")["images"]
+    assert [image["file_name"] for image in kept] == [image["file_name"] for image in content["images"]]

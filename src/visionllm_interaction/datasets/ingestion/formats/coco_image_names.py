@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.common import broken, decode_json
+from visionllm_interaction.datasets.ingestion.formats.common import broken, decode_json, is_file
 from visionllm_interaction.datasets.ingestion.formats.image_files import (
     ImageFiles,
     leads_elsewhere,
@@ -170,7 +170,7 @@ def says_another_place(annotations: Path, folder: Path) -> bool:
     """
     names = quick_names(annotations)
     here = {path.name for path in folder.iterdir()}
-    absent = [name for name in names if name not in here and (leads_elsewhere(name) or not (folder / name).is_file())]
+    absent = [name for name in names if name not in here and (leads_elsewhere(name) or not is_file(folder / name))]
     elsewhere = [name for name in absent if leads_elsewhere(name)]
     if not elsewhere and len(absent) < len(names):
         return False
@@ -229,7 +229,7 @@ def _name_of(file_name: Any, coco_url: Any) -> _WrittenName | None:
 
 def _as_written(name: _WrittenName, places: Sequence[Path]) -> Path | None:
     inside = [text for text in name.on_disk if not _leads_outside(text)]
-    return next((path for text in inside for place in places if (path := place / text).is_file()), None)
+    return next((path for text in inside for place in places if is_file(path := place / text)), None)
 
 
 def _leads_outside(name: str) -> bool:

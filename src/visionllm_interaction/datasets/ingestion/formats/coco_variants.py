@@ -35,7 +35,7 @@ from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import (
     is_odd,
 )
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
-from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json, is_file
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
@@ -131,7 +131,7 @@ def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
                 return True
             continue
         places = image_places(path, root, f"{split}2017")
-        if any((place / name).is_file() for place in places):
+        if any(is_file(place / name) for place in places):
             return True
         files = ImageFiles(root)
         if any(files.has_near(written) for written in quick_names(path) or [name]):

@@ -202,3 +202,18 @@ def broken(path: Path, error: Exception | str, *, expected: str) -> AnnotationEr
         where=str(path),
         fix="export it again from the annotation tool",
     )
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path that an annotation file names is a file here; a name that no file can have is none.
+
+    Args:
+        path: it may be longer than file names can be.
+
+    Returns:
+        ``False`` where :meth:`pathlib.Path.is_file` raises.
+    """
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from visionllm_interaction.core.image_decoding import ENDINGS
-from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, read_text
+from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, is_file, read_text
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, of_other_recordings
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.strict_yaml import load_yaml
@@ -206,7 +206,7 @@ def _yaml_names(content: Mapping[str, Any], path: Path) -> dict[int, str]:
             raise ValueError("it has no key `names`")
         return {number: f"class{number}" for number in range(int(count))}
     if isinstance(names, str):
-        file = next((p for p in (path.parent / names, path.parent / PurePosixPath(names).name) if p.is_file()), None)
+        file = next((p for p in (path.parent / names, path.parent / PurePosixPath(names).name) if is_file(p)), None)
         result = read_names(file) if file else {0: names}
     elif isinstance(names, dict):
         result = {int(float(number)): str(name).strip() for number, name in names.items()}
@@ -310,7 +310,7 @@ def _images_of(text: str, places: Sequence[Path], files: ImageFiles, dataset: Yo
     moved = files.nearest_of_all((line for line in lines if line not in here), taken=here.values())
     for line in lines:
         found = here.get(line) or moved.get(line)
-        if found and found.is_file():
+        if found and is_file(found):
             yield found.relative_to(files.root).as_posix()
         else:
             dataset.left_out.append(LeftOut("image in a list of a split", "it is not there", place.name, line))
@@ -329,7 +329,7 @@ def _find(text: str, places: Sequence[Path], root: Path) -> Path | None:
 def _inside(path: Path, root: Path) -> Path | None:
     """``path`` without ``..``, if it is there and below ``root``."""
     plain = Path(os.path.normpath(path))
-    return plain if plain.exists() and plain.is_relative_to(root) else None
+    return plain if plain.is_relative_to(root) and os.path.exists(plain) else None  # noqa: PTH110 (of any length)
 
 
 def _drop_copies(named: dict[str, list[str]], dataset: YoloDataset) -> None:
