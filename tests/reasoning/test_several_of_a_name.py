@@ -134,3 +134,8 @@ def test_two_children_at_once_are_at_least_one(nursery: Path) -> None:
 
 def test_who_is_in_a_video(hall: Path) -> None:
     assert "somebody" in (ask("Who is in the first video?", hall).answer or "")
+
+
+def test_one_absence_is_not_the_sum_of_all(hall: Path) -> None:
+    assert ask("How long did the person stay away after leaving?", hall).status == "abstained"
+    assert ask("How long was the person away?", hall).status == "answered"

@@ -10,6 +10,7 @@ from itertools import pairwise
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
 from visionllm_interaction.reasoning.grammar.meaning import (
+    VISIBLE,
     Asked,
     Holds,
     Joined,
@@ -145,6 +146,7 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         return Understood(None, tagged, problem=word[0], refusal=_not_coded(tagged, vocabulary))
     try:
         asked = read_question(tagged, scope, vocabulary.people, at=at, versus_video=versus)
+        _check_absence(asked)
         refusal = _uncoded(asked, vocabulary)
         plan = None if refusal else plan_of_asked(asked)
     except NotUnderstood as error:
@@ -230,6 +232,15 @@ def _window_scope(match: re.Match[str], name: str, scope: Scope) -> Scope:
     if match[f"{name}side"] in ("last", "final", "closing", "siste"):
         return replace(scope, last_s=seconds)
     return replace(scope, end_s=seconds)
+
+
+def _check_absence(asked: Asked) -> None:
+    """Refuse "How long did she stay away after leaving?": one absence is meant, and all that follow would be summed."""
+    stream, after = asked.stream, asked.scope.after
+    if not isinstance(stream, Holds) or not isinstance(after, Holds) or stream.names[:1] != after.names[:1]:
+        return
+    if stream.relation == VISIBLE and stream.negated and after.relation == "leaves":
+        raise NotUnderstood("after")
 
 
 def _uncoded(asked: Asked, vocabulary: Vocabulary) -> str | None:
