@@ -164,26 +164,33 @@ def rate(asked: Asked) -> dict[str, Any]:
         alone, together = Counted(), Counted()
         bare_once()
         Asker(service, Counted()).ask("POST", "/v1/detect", asked.image)
+        assert service.process is not None
+        process = psutil.Process(service.process.pid)
         bare_times, bare_rates, service_rates = list[float](), list[float](), list[float]()
+        bare_processor_s, service_processor_s = list[float](), list[float]()
         for _ in range(TURNS):
-            begin, done = time.perf_counter(), 0
+            begin, done, used = time.perf_counter(), 0, time.process_time()
             while time.perf_counter() - begin < TURN_S:
                 once = time.perf_counter()
                 bare_once()
                 bare_times.append(time.perf_counter() - once)
                 done += 1
             bare_rates.append(done / (time.perf_counter() - begin))
+            bare_processor_s.append((time.process_time() - used) / done)
             for_a_while(lambda: 1, service, alone, asked.image, TURN_S)
-            before = together.statuses[200]
+            before, used = together.statuses[200], cpu_s(process)
             begin = time.perf_counter()
             for_a_while(lambda: CLIENTS, service, together, asked.image, TURN_S)
             service_rates.append((together.statuses[200] - before) / (time.perf_counter() - begin))
+            service_processor_s.append((cpu_s(process) - used) / (together.statuses[200] - before))
     ratios = [ours / theirs for ours, theirs in zip(service_rates, bare_rates, strict=True)]
     return {
         "bare_images_per_s": round(statistics.median(bare_rates), 2),
         "service_images_per_s": round(statistics.median(service_rates), 2),
         "service_to_bare": round(statistics.median(ratios), 3),
         "by_turn": [round(one, 3) for one in ratios],
+        "bare_processor_ms_per_image": round(1000 * statistics.median(bare_processor_s), 2),
+        "service_processor_ms_per_image": round(1000 * statistics.median(service_processor_s), 2),
         "one_client_more_than_bare_ms": round(
             1000 * (statistics.median(alone.seconds[200]) - statistics.median(bare_times)), 1
         ),
