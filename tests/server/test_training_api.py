@@ -278,7 +278,7 @@ def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: 
     upload = make_upload(worker)
 
     def analysed_with() -> Path:
-        request = worker.request_for(upload.job_id)
+        request = worker.job_files.request_for(upload.job_id)
         assert isinstance(request, AnalysisRequest)
         return request.detector
 
