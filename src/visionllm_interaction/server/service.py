@@ -19,16 +19,16 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.http.event_streams import EventStreams
 from visionllm_interaction.server.http.idempotency_keys import KeptAnswers
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.uploads import Uploads
+from visionllm_interaction.server.intake.video_intake import VideoIntake
 from visionllm_interaction.server.jobs.data_folder import close_to_others, lock_data_dir
 from visionllm_interaction.server.jobs.export_jobs import ExportJobs
 from visionllm_interaction.server.jobs.exports import Exports
 from visionllm_interaction.server.jobs.job_control import JobControl
 from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
-from visionllm_interaction.server.jobs.uploads import Uploads
-from visionllm_interaction.server.jobs.video_intake import VideoIntake
 from visionllm_interaction.server.jobs.video_job_files import VideoJobFiles
 from visionllm_interaction.server.problem_details import not_found
 from visionllm_interaction.server.projects.data_protection import ProjectDataProtection

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import HTTPException
 
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
+from visionllm_interaction.server.intake.video_intake import VideoIntake
 from visionllm_interaction.server.jobs.export_jobs import ExportJobs
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
 from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
-from visionllm_interaction.server.jobs.video_intake import VideoIntake
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.video_lists import VideoLists
 

@@ -12,6 +12,7 @@ from visionllm_interaction.analysis.analyze_videos import with_rate_of
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
 from visionllm_interaction.server.jobs.exports import (
     FILES,
     FROM_IMAGES,
@@ -20,7 +21,6 @@ from visionllm_interaction.server.jobs.exports import (
     detector_that_blurs,
     is_export,
 )
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
 from visionllm_interaction.server.jobs.worker import AnalysisRequest, ExportRequest, JobOutcome
 from visionllm_interaction.server.projects.data_protection import ProjectDataProtection
 from visionllm_interaction.server.projects.video_projects import VideoProjects

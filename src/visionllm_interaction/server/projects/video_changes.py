@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
-from visionllm_interaction.server.jobs.uploads import Uploads
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.projects.data_protection import ProjectDataProtection
 from visionllm_interaction.server.results.analysed_videos import AnalysedVideos

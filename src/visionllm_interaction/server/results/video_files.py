@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.registered_videos import allowed_path
-from visionllm_interaction.server.jobs.uploads import Upload, Uploads
+from visionllm_interaction.server.intake.registered_videos import allowed_path
+from visionllm_interaction.server.intake.uploads import Upload, Uploads
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
 from visionllm_interaction.store.layout import has_video

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import Upload, Uploads
 from visionllm_interaction.server.jobs.exports import Exports
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, Kind, State, kind_of
-from visionllm_interaction.server.jobs.uploads import Upload, Uploads
 from visionllm_interaction.server.problem_details import not_found
 from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.list_pages import Page, page_of

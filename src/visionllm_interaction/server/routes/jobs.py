@@ -12,8 +12,8 @@ from visionllm_interaction.server.auth.route_roles import known_principal, requi
 from visionllm_interaction.server.http.event_streams import Snapshot, described_events, stream_changes
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.jobs.queue import Kind, State
-from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.list_pages import Cursor, Limit, page_of
 from visionllm_interaction.server.results.video_lists import JobFilter, place_of_job

@@ -20,8 +20,8 @@ from visionllm_interaction.server.http.idempotency_keys import (
     answered_once,
 )
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
-from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
-from visionllm_interaction.server.jobs.video_intake import AcceptedUpload
+from visionllm_interaction.server.intake.uploads import IncomingFile, JobOptions
+from visionllm_interaction.server.intake.video_intake import AcceptedUpload
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem

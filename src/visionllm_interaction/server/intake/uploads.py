@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import OutputError
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
-from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoMetadata
+from visionllm_interaction.server.intake.video_probe import EXTENSIONS, VideoMetadata
 from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock

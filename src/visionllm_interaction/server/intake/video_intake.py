@@ -10,11 +10,11 @@ from fastapi import HTTPException
 
 from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
+from visionllm_interaction.server.intake.registered_videos import videos_at
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
+from visionllm_interaction.server.intake.video_probe import probe_video
 from visionllm_interaction.server.jobs.queue import JobQueue
-from visionllm_interaction.server.jobs.registered_videos import videos_at
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
-from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log

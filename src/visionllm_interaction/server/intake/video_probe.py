@@ -1,4 +1,4 @@
-"""Check that a file is a video: ``python -m …server.jobs.video_probe FILE DECODE`` prints one JSON object.
+"""Check that a file is a video: ``python -m …server.intake.video_probe FILE DECODE`` prints one JSON object.
 
 The file comes from a client, so it is opened in a separate process with limits on memory and time: a crash in a decoder
 stays there. The process reads the file as the analysis does, so that accepted videos can be analysed.

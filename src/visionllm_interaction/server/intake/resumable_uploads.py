@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo
+from visionllm_interaction.server.intake.uploads import JobOptions, ReceivedVideo
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
 
