@@ -33,8 +33,9 @@ import psutil
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.analysis.analyze_video import AnalysisTask, try_one
+from visionllm_interaction.analysis.analysis_task import AnalysisTask
 from visionllm_interaction.analysis.analyze_videos import analyze
+from visionllm_interaction.analysis.attempts import try_one
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.export.exporter import export_checkpoint
