@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
+from visionllm_interaction.datasets.ingestion.formats.coco.image_names import (
     CocoImages,
     find_images,
     image_places,
@@ -28,13 +28,13 @@ from visionllm_interaction.datasets.ingestion.formats.coco_image_names import (
     split_word,
     written_name,
 )
-from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import (
+from visionllm_interaction.datasets.ingestion.formats.coco.odd_values import (
     as_coco_writes,
     category_ids,
     first_record,
     is_odd,
 )
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, decode_json, is_file
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
