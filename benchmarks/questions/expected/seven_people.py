@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from readings import (
+from truth.readings import (
     NO,
     Expected,
     Reading,
@@ -31,7 +31,7 @@ from readings import (
     share,
     yes,
 )
-from room_quantities import (
+from truth.room_quantities import (
     A,
     C,
     Truths,
@@ -62,7 +62,7 @@ from room_quantities import (
     touching,
     whole,
 )
-from room_truth import PEOPLE, RoomTruth, Span, both, bouts, cut, holds_at, median, total, union, without
+from truth.room_truth import PEOPLE, RoomTruth, Span, both, bouts, cut, holds_at, median, total, union, without
 
 _EPS = 1e-6
 

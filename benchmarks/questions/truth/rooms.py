@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from room_truth import RoomTruth
 
+from truth.room_truth import RoomTruth
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from readings import (
+from truth.readings import (
     NO,
     TEXT,
     Expected,
@@ -26,7 +26,7 @@ from readings import (
     sum_of,
     yes,
 )
-from room_quantities import (
+from truth.room_quantities import (
     A,
     C,
     Truths,
@@ -51,7 +51,7 @@ from room_quantities import (
     touching,
     whole,
 )
-from room_truth import (
+from truth.room_truth import (
     PEOPLE,
     RoomTruth,
     Span,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 
-from readings import (
+from truth.readings import (
     NO,
     Expected,
     Reading,
@@ -32,7 +32,7 @@ from readings import (
     sum_of,
     yes,
 )
-from room_quantities import (
+from truth.room_quantities import (
     A,
     C,
     Truths,
@@ -53,7 +53,7 @@ from room_quantities import (
     touching,
     whole,
 )
-from room_truth import (
+from truth.room_truth import (
     PEOPLE,
     RoomTruth,
     both,

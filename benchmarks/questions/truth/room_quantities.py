@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from room_truth import PEOPLE, RoomTruth, Span, both, bouts, holds_at, total, union, without
+from truth.room_truth import PEOPLE, RoomTruth, Span, both, bouts, holds_at, total, union, weighted_mean, without
 
 _EPS = 1e-6
 C, A = "child", "caregiver"
@@ -204,3 +204,13 @@ def standard_deviation(values: list[float], ddof: int) -> float | None:
 def ever(ts: Truths, of: Callable[[RoomTruth], object]) -> bool:
     """Whether it is so in any video."""
     return any(of(t) for t in ts)
+
+
+def mean_gaps_of_halves(truths: Truths) -> tuple[float | None, float | None]:
+    """The mean distance of child and caregiver in the first and in the second half of all videos."""
+    pairs: list[list[tuple[float, float]]] = [[], []]
+    for t in truths:
+        half = t.duration_s / 2
+        pairs[0] += t.gaps("child", "caregiver", (0, half))
+        pairs[1] += t.gaps("child", "caregiver", (half, t.duration_s))
+    return weighted_mean(pairs[0]), weighted_mean(pairs[1])

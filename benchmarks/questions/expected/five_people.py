@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from readings import (
+from truth.readings import (
     NO,
     Expected,
     Reading,
@@ -34,7 +34,7 @@ from readings import (
     video_count,
     yes,
 )
-from room_quantities import (
+from truth.room_quantities import (
     A,
     C,
     Truths,
@@ -57,6 +57,7 @@ from room_quantities import (
     largest,
     latest,
     mean,
+    mean_gaps_of_halves,
     most,
     most_people,
     near,
@@ -71,7 +72,7 @@ from room_quantities import (
     visible,
     whole,
 )
-from room_truth import (
+from truth.room_truth import (
     PEOPLE,
     RoomTruth,
     Span,
@@ -118,12 +119,7 @@ def _anybody(t: RoomTruth) -> list[Span]:
 
 
 def _gap_halves(truths: Truths) -> bool | None:
-    pairs: list[list[tuple[float, float]]] = [[], []]
-    for t in truths:
-        half = t.duration_s / 2
-        pairs[0] += t.gaps("child", "caregiver", (0, half))
-        pairs[1] += t.gaps("child", "caregiver", (half, t.duration_s))
-    first, second = (weighted_mean(p) for p in pairs)
+    first, second = mean_gaps_of_halves(truths)
     return None if first is None or second is None else second < first
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from room_quantities import Truths, all_objects, ever, largest
-from room_truth import PEOPLE, RoomTruth, Span, both, total, union, weighted_mean
+from truth.room_quantities import Truths, all_objects, ever, largest
+from truth.room_truth import PEOPLE, RoomTruth, Span, both, total, union, weighted_mean
 
 _EPS = 1e-6
 Value = float | str | bool | frozenset[str] | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from readings import (
+from truth.readings import (
     Expected,
     Value,
     each,
@@ -14,13 +14,14 @@ from readings import (
     share,
     sum_of,
 )
-from room_quantities import (
+from truth.room_quantities import (
     Truths,
     all_objects,
     held_total,
     largest,
+    mean_gaps_of_halves,
 )
-from room_truth import (
+from truth.room_truth import (
     PEOPLE,
     RoomTruth,
     both,
@@ -30,7 +31,6 @@ from room_truth import (
     median,
     total,
     union,
-    weighted_mean,
     without,
 )
 
@@ -96,12 +96,7 @@ def _at(t: RoomTruth, who: str, time_s: float) -> frozenset[str]:
 
 
 def _a19(truths: Truths) -> Expected:
-    pairs: list[list[tuple[float, float]]] = [[], []]
-    for t in truths:
-        half = t.duration_s / 2
-        pairs[0] += t.gaps("child", "caregiver", (0, half))
-        pairs[1] += t.gaps("child", "caregiver", (half, t.duration_s))
-    first, second = (weighted_mean(p) for p in pairs)
+    first, second = mean_gaps_of_halves(truths)
     return Expected("yes_no", together=None if first is None or second is None else first < second)
 
 

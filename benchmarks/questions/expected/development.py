@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from readings import (
+from truth.readings import (
     Expected,
     Value,
     each,
@@ -16,14 +16,14 @@ from readings import (
     share,
     sum_of,
 )
-from room_quantities import (
+from truth.room_quantities import (
     Truths,
     all_objects,
     held_s,
     held_total,
     largest,
 )
-from room_truth import (
+from truth.room_truth import (
     PEOPLE,
     RoomTruth,
     both,
