@@ -1,8 +1,8 @@
 """The images that COCO's JSON names: where each lies here, and what it is called in the data set.
 
 ``file_name`` may be that of another machine (absolute, Windows's, an address) or of another folder; LVIS has
-``coco_url`` in its place. See :mod:`image_files` for the rule that finds such images. Names that say nothing of another
-place stay as they are; the others become the path below the image folder here.
+``coco_url`` in its place. See :mod:`.image_files` for the rule that finds such images. Names that say nothing of
+another place stay as they are; the others become the path below the image folder here.
 """
 
 from __future__ import annotations
