@@ -81,7 +81,7 @@ class Store:
     """
 
     has_sessions: ClassVar[bool] = False
-    """Whether its videos may be sessions: :class:`.sessions.session_store.SessionStore`."""
+    """Whether its videos may be sessions: :class:`.sessions_as_videos.SessionStore`."""
 
     def __init__(self, path: StrPath, *, limits: StoreLimits, values: ValuesChoice = "corrected") -> None:
         path = Path(path)
