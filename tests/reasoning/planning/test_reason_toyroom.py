@@ -19,7 +19,7 @@ from visionllm_interaction.reasoning.planning.plan_against_words import objectio
 from visionllm_interaction.reasoning.planning.prompts import examples, instructions, prompt_digest
 from visionllm_interaction.reasoning.planning.rule_planner import extract_scope, is_unread, plan_by_rules
 
-DEVELOPMENT = Path(__file__).resolve().parents[2] / "benchmarks" / "reasoning" / "questions_dev.yaml"
+DEVELOPMENT = Path(__file__).resolve().parents[3] / "benchmarks" / "reasoning" / "questions_dev.yaml"
 HERE = Path(__file__).resolve().parent
 TWELVE = yaml.safe_load((HERE / "questions_llm.yaml").read_text(encoding="utf-8"))["questions"]
 NAMES = ("ball", "block", "book", "car", "caregiver", "child", "cup", "person", "teddy bear")

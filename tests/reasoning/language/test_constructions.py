@@ -13,7 +13,7 @@ from visionllm_interaction.reasoning.language.constructions import plain_form, r
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
 
-PARAPHRASES = Path(__file__).parents[2] / "benchmarks" / "questions" / "lists" / "paraphrases.tsv"
+PARAPHRASES = Path(__file__).parents[3] / "benchmarks" / "questions" / "lists" / "paraphrases.tsv"
 
 
 @pytest.fixture(scope="module")
