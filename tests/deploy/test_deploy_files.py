@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -176,3 +182,84 @@ def test_pre_commit_runs_what_check_runs_with_the_tools_of_the_venv() -> None:
     assert [repo["repo"] for repo in repos] == ["local"]
     entries = " ".join(hook["entry"] for hook in repos[0]["hooks"])
     assert all(f".venv/bin/{tool}" in entries for tool in ("ruff check", "ruff format", "mypy", "lint-imports"))
+
+
+def test_the_recipes_stop_and_are_queued_again_by_the_same_lines() -> None:
+    """A job's script is copied to its node, so that recipes cannot share a file; what they share must not drift."""
+
+    def shared(recipe: Path) -> str:
+        lines = recipe.read_text().partition('\nif [ -n "${VISIONLLM_IMAGE:-}" ]')[2].partition("\n}\n\n")[0]
+        return re.sub(r"queued again and .*\"", "", lines)
+
+    [first, *others] = map(shared, RECIPES)
+    assert "queue_again()" in first and "run()" in first
+    assert all(other == first for other in others)
+
+
+def _fake_cluster(folder: Path) -> dict[str, str]:
+    """`srun` that takes a minute, `scancel` that ends it, and `scontrol` that writes down how it was called."""
+    commands = {
+        "srun": 'echo "$@" >>calls; echo $$ >running; exec sleep 60',
+        "scancel": 'echo scancel "$@" >>calls; [ ! -f running ] || kill "$(cat running)"',
+        "scontrol": 'echo scontrol "$@" >>calls',
+    }
+    for name, script in commands.items():
+        file = folder / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "job", "SLURM_CPUS_PER_TASK": "1"}
+    return {**os.environ, **slurm, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "step"),
+    [
+        ("train", (), " toyroom "),
+        ("train", ("-o", "data.root=x"), " run "),
+        ("tune", ("-o", "data.root=x"), " transform "),
+        ("analyze", ("videos.txt", "--store", "s"), " analyze "),
+    ],
+)
+def test_a_job_whose_time_is_up_in_its_first_step_is_queued_again(
+    recipe: str, arguments: tuple[str, ...], step: str, tmp_path: Path
+) -> None:
+    (tmp_path / "videos.txt").write_text("a.mp4\n")
+    command = ["bash", str(REPO / f"deploy/slurm/{recipe}.sbatch"), *arguments]
+    job = subprocess.Popen(command, cwd=tmp_path, env=_fake_cluster(tmp_path), stdout=subprocess.PIPE, text=True)
+    try:
+        _wait_until(lambda: (tmp_path / "running").is_file())
+        assert step in (tmp_path / "calls").read_text()
+        job.send_signal(signal.SIGUSR1)
+        said, _ = job.communicate(timeout=30)
+    finally:
+        job.kill()
+    assert job.returncode == 0 and "time is nearly up" in said
+    assert (tmp_path / "calls").read_text().splitlines()[1:] == ["scancel --signal=TERM 7", "scontrol requeue 7"]
+
+
+def test_a_tuning_job_that_waits_for_another_is_queued_again(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with (tmp_path / "logs/stages-7.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["bash", str(REPO / "deploy/slurm/tune.sbatch"), "-o", "data.root=x"]
+        job = subprocess.Popen(command, cwd=tmp_path, env=_fake_cluster(tmp_path), stdout=subprocess.PIPE, text=True)
+        try:
+            assert job.stdout is not None
+            while "output:" not in job.stdout.readline():
+                assert job.poll() is None
+            time.sleep(0.3)
+            job.send_signal(signal.SIGUSR1)
+            _wait_until(lambda: job.poll() is not None)
+        finally:
+            job.kill()
+            job.stdout.close()
+    assert job.returncode == 0
+    assert "scontrol requeue 7" in (tmp_path / "calls").read_text()
+
+
+def _wait_until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
