@@ -67,7 +67,7 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
 	$(DEPLOY_BIN)/check-jsonschema --schemafile deploy/k8s/rayjob.schema.json $(DEPLOY_OUT)/ray/*.yaml
 	@if command -v promtool >/dev/null; then cd deploy/monitoring \
-	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
+	  && promtool check config prometheus.yml && promtool check config prometheus.kubernetes.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
 
 check-vulnerabilities: $(VENV)/.ready-deploy ## Known vulnerabilities of all locked packages; asks PyPI, so not offline

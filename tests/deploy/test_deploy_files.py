@@ -83,6 +83,19 @@ def test_what_containers_say_cannot_fill_the_disk() -> None:
         assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
 
 
+def test_no_container_can_take_all_memory() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert {"mem_limit", "pids_limit"} <= service.keys(), name
+
+
+def test_the_example_of_settings_has_every_variable_of_compose() -> None:
+    files = [REPO / "deploy/docker" / name for name in ("compose.yaml", "compose.gpu.yaml")]
+    used = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text())}
+    explained = set(re.findall(r"^(?:# )?([A-Z_]+)=", (REPO / "deploy/docker/.env.example").read_text(), re.MULTILINE))
+    assert len(used) > 10
+    assert used == explained - {"COMPOSE_PROJECT_NAME"}
+
+
 def test_compose_takes_passwords_from_files_that_git_ignores() -> None:
     text = (REPO / "deploy/docker/compose.yaml").read_text() + (REPO / "deploy/docker/.env.example").read_text()
     assert not re.findall(r"PASSWORD\w*[:=]\s*[^\s\"/]", text.replace('PGPASSWORD="$$(cat /run/secrets/', ""))

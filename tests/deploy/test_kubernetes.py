@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import typer
+import yaml
 from deploy_checks import REPO
 from typer.main import get_command
 
@@ -116,6 +117,20 @@ def test_setup_waits_for_the_key_and_the_detector_of_the_service(tmp_path: Path)
         waiting.communicate()
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_prometheus_finds_the_pods(overlay: str) -> None:
+    """By the name of a service without an address of its own, which is that of its pods; by the job of the rules."""
+    found = objects(overlay)
+    [job] = yaml.safe_load((REPO / "deploy/monitoring/prometheus.kubernetes.yml").read_text())["scrape_configs"]
+    [name] = job["dns_sd_configs"][0]["names"]
+    port, protocol, service, namespace = name.removesuffix(".svc.cluster.local").split(".")
+    pods = found["Service", service]
+    assert pods["metadata"]["namespace"] == namespace and pods["spec"]["clusterIP"] == "None"
+    assert (f"_{pods['spec']['ports'][0]['name']}", "_tcp") == (port, protocol)
+    assert found["StatefulSet", "visionllm"]["spec"]["serviceName"] == service
+    assert f'up{{job="{job["job_name"]}"}}' in (REPO / "deploy/monitoring/rules/visionllm.yml").read_text()
+
+
 def test_an_unknown_setting_would_be_noticed() -> None:
     with pytest.raises(ConfigError):
         load(overrides=["serve.executor=pod"])
@@ -126,7 +141,7 @@ def test_overlays_change_what_they_say() -> None:
     limits = gpu["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert limits["nvidia.com/gpu"] == 1
     assert cpu["StatefulSet", "visionllm"]["spec"]["replicas"] == 1
-    assert ha["StatefulSet", "visionllm"]["spec"]["replicas"] == 2
+    assert "replicas" not in ha["StatefulSet", "visionllm"]["spec"], "the autoscaler has the say"
     assert ha["PersistentVolumeClaim", "visionllm-data"]["spec"]["accessModes"] == ["ReadWriteMany"]
     assert ha["HorizontalPodAutoscaler", "visionllm"]["spec"]["minReplicas"] == 2
     assert ha["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":serve")
