@@ -136,14 +136,16 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
 	$(LOCK) requirements/api-fuzz.in -o requirements/api-fuzz.txt
-release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, components (SBOM), notes, digests
+release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, docs, components (SBOM), notes, digests
 	rm -rf dist && mkdir dist
 	@awk -v head="## $(VERSION)" 'on && /^## / {exit} on {print} index($$0, head) == 1 {on = 1}' CHANGELOG.md >dist/NOTES.md
 	@grep -q . dist/NOTES.md || { echo "CHANGELOG.md has no section '## $(VERSION)': rename 'Unreleased', or set the version" >&2; exit 1; }
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build -q --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
 	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
-	cd dist && sha256sum -- * >SHA256SUMS
+	$(BIN)/zensical build --clean --strict
+	tar -C site -c --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) . | gzip -n >dist/docs-$(VERSION).tar.gz
+	cd dist && sha256sum -- *.whl *.tar.gz *.json >SHA256SUMS
 client: $(VENV)/.ready-dev ## The client that blocks, made from the one for event loops
 	$(BIN)/python tests/client/blocking_client.py
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
