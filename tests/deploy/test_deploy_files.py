@@ -124,6 +124,16 @@ def test_service_and_worker_differ_only_in_what_they_do() -> None:
     }
 
 
+def test_every_alert_is_tested_and_explained() -> None:
+    rules = yaml.safe_load((REPO / "deploy/monitoring/rules/visionllm.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    tested = yaml.safe_load((REPO / "deploy/monitoring/rules_test.yml").read_text())["tests"]
+    fire = {case["alertname"] for test in tested for case in test["alert_rule_test"] if case.get("exp_alerts")}
+    assert fire == alerts
+    table = (REPO / "docs/deploy.md").read_text().partition("| alert |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(VisionLLM\w+)`", table)) == alerts
+
+
 def test_compose_mounts_what_is_there() -> None:
     mounts = [volume for service in COMPOSE["services"].values() for volume in service["volumes"]]
     named = [mount.partition(":")[0] for mount in mounts if not mount.startswith((".", "$"))]
