@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -132,6 +133,16 @@ def test_every_alert_is_tested_and_explained() -> None:
     assert fire == alerts
     table = (REPO / "docs/deploy.md").read_text().partition("| alert |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`(VisionLLM\w+)`", table)) == alerts
+
+
+def test_panels_of_the_dashboard_have_places_of_their_own_and_show_what_they_name() -> None:
+    panels = json.loads((REPO / "deploy/monitoring/grafana/dashboards/visionllm.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)
+    for panel in panels:
+        named = any("{{" in target["legendFormat"] for target in panel["targets"])
+        if panel["type"] == "stat" and named:
+            assert panel["options"]["textMode"] == "name", "else a single one is shown by its value, which is 1"
 
 
 def test_compose_mounts_what_is_there() -> None:
