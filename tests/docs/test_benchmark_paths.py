@@ -1,4 +1,4 @@
-"""Benchmarks are where the pages, the Makefile and their own headers say that they are."""
+"""Benchmarks and tests are where the pages, the Makefile and their own headers say that they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parents[2]
-NAMED = re.compile(r"\bbenchmarks/[\w/]+\.(?:py|tsv|json|yaml)\b")
+NAMED = re.compile(r"(?<![\w/.-])(?:benchmarks|tests)/[\w/]+\.(?:py|tsv|json|yaml)\b")
 HISTORY = ("docs/log.md", "CHANGELOG.md", "benchmarks/results/")
 
 
-def test_every_file_of_a_benchmark_that_is_named_is_there() -> None:
+def test_every_file_of_a_benchmark_or_test_that_is_named_is_there() -> None:
     told = subprocess.run(["git", "ls-files"], cwd=REPO, capture_output=True, text=True, check=False)
     if told.returncode != 0:
         pytest.skip("this is no checkout")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -114,15 +116,47 @@ def test_an_image_that_cannot_be_detected_costs_the_others_nothing() -> None:
         poisoned.result(10)
 
 
-def test_a_detector_that_answers_for_too_few_images_is_an_error_for_all_and_holds_up_nobody() -> None:
-    batches, detector = DetectionBatches(max_images=8), SlowDetector(answers=lambda images: images[1:])
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(batches.detect, detector, image(1), min_confidence=0.5)
-        detector.may_go_on.set()
+def test_a_run_that_answers_for_too_few_images_is_made_again_in_halves_and_holds_up_nobody() -> None:
+    batches = DetectionBatches(max_images=8)
+    detector = SlowDetector(answers=lambda images: images[1:] if len(images) != 1 else images)
+    with occupied(batches, detector) as ask:
+        asked = [ask(image(value)) for value in (1, 2, 3)]
+    assert [width(one) for one in asked] == [1, 2, 3]
+    detector = SlowDetector(answers=lambda images: images[1:])
+    detector.may_go_on.set()
+    for _ in range(2):
         with pytest.raises(ValueError, match="shorter"):
-            first.result(10)
-        with pytest.raises(ValueError, match="shorter"):
-            pool.submit(batches.detect, detector, image(2), min_confidence=0.5).result(10)
+            batches.detect(detector, image(1), min_confidence=0.5)
+
+
+def test_nothing_of_a_failed_run_is_held_when_its_images_are_tried_again() -> None:
+    """On an accelerator, what the first attempt held would be missing in the second."""
+    held: list[weakref.ref[NDArray[np.uint8]]] = []
+    alive: list[int] = []
+
+    class Hungry:
+        def detect(self, images: Images, *, min_confidence: float) -> list[Detections]:
+            alive.append(sum(one() is not None for one in held))
+            activations = np.zeros(1000, np.uint8)
+            held.append(weakref.ref(activations))
+            raise MemoryError(f"{len(images)} images")
+
+    batches = DetectionBatches(max_images=8)
+    gc.disable()
+    try:
+        slow = SlowDetector()
+        with occupied(batches, slow) as ask:
+            asked = [ask(image(value), by=Hungry()) for value in (1,)]
+            hungry = Hungry()
+            asked += [ask(image(value), by=hungry) for value in (2, 3, 4)]
+        for one in asked:
+            with pytest.raises(MemoryError):
+                one.result(10)
+        assert len(held) == 1 + 5 and alive == [0] * 6  # three, one, two, one, one
+        del asked, one
+        assert [one() for one in held] == [None] * 6
+    finally:
+        gc.enable()
 
 
 def test_images_wait_for_others_only_as_long_as_they_are_told_to() -> None:
@@ -186,32 +220,41 @@ def test_boxes_do_not_depend_on_who_asks_beside(kind: str, tmp_path: Path, reque
 
 
 def jpeg(value: int) -> bytes:
+    rng = np.random.default_rng(value)
     written = io.BytesIO()
-    Image.new("RGB", (160, 120), (value, value, value)).save(written, "JPEG")
+    Image.fromarray(rng.integers(0, 256, (120, 160, 3), np.uint8)).save(written, "JPEG")
     return written.getvalue()
 
 
 def test_requests_at_the_same_time_are_answered_as_alone_and_counted(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    config = ServeConfig(data_dir=tmp_path, detector=tiny_checkpoint, device="cpu", insecure=True, page=False)
+    config = ServeConfig(
+        data_dir=tmp_path,
+        detector=tiny_checkpoint,
+        device="cpu",
+        insecure=True,
+        page=False,
+        detection_batch_wait_ms=300,
+    )
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
     with TestClient(app, base_url="http://localhost") as client:
         wait_for(lambda: client.get("/v1/readyz").status_code == 200, seconds=60)
 
-        def boxes(value: int) -> object:
+        def boxes(value: int) -> list[list[float]]:
             answer = client.post("/v1/detect?min_confidence=0", content=jpeg(value))
             assert answer.status_code == 200
-            return [one["category"] for one in answer.json()["detections"]]
+            found = sorted(answer.json()["detections"], key=lambda one: one["box_xyxy"])
+            return [[*one["box_xyxy"], 100 * one["confidence"], one["category_id"]] for one in found]
 
-        alone = [boxes(value) for value in range(0, 240, 30)]
+        alone = [boxes(value) for value in range(8)]
         with ThreadPoolExecutor(8) as pool:
-            together = list(pool.map(boxes, range(0, 240, 30)))
+            together = list(pool.map(boxes, range(8)))
         figures = {family.name: family for family in text_string_to_metric_families(client.get("/metrics").text)}
-    assert together == alone
-    samples = {
-        sample.name.removeprefix("visionllm_detect_batch_images"): sample.value
-        for sample in figures["visionllm_detect_batch_images"].samples
-    }
-    assert samples["_sum"] == 16 and 8 < samples["_count"] <= 16
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.03)
+    assert not any(np.allclose(alone[0][:5], other[:5], atol=1) for other in alone[1:])  # so none is taken for another
+    samples = figures["visionllm_detect_batch_images"].samples
+    counted = {sample.name.removeprefix("visionllm_detect_batch_images"): sample.value for sample in samples}
+    assert counted["_sum"] == 16 and 8 < counted["_count"] < 16
 
 
 @pytest.mark.parametrize("change", [False, True])

@@ -290,7 +290,7 @@ def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: 
     assert worker.activations.last == lab.app.state.service.activations.last, "every process tells of it"
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), (200, 90, 40)).save(buffer, "PNG")
-    found = worker.detector.detect(buffer.getvalue(), min_confidence=0.5, max_megapixels=1)
+    found = worker.detector.detect(buffer.getvalue(), min_confidence=0.5)
     assert found.detector.digest == activated_file.stem
 
 

@@ -1,14 +1,16 @@
 """Images of several requests, detected together.
 
 What waits when the detector becomes free is taken at once, so that a request that comes alone never waits for others
-unless the service is told to. Only images that the detector treats alike are put together: a request gets the same
-boxes whoever asks beside it.
+unless the service is told to. Only images of one size and threshold are put together: padding to a common size would
+change boxes with who asks beside. What is left is the rounding of torch, whose matrix products depend on the number of
+images: hundredths of a pixel, and confidences by 0.0001.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.analysis.failures import is_out_of_memory, release_memory
 from visionllm_interaction.core import Detections
 from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
@@ -75,21 +78,17 @@ class DetectionBatches:
             self._waiting.append(asked)
             self._changed.notify()
         self._runner.submit(self._run_next)
-        return asked.answer.result()
+        try:
+            return asked.answer.result()
+        finally:
+            del asked  # an error that is raised here would hold itself and its images through it
 
     def _run_next(self) -> None:
         batch = self._take()
         if not batch:  # an earlier run took it along
             return
         self.runs[len(batch)] += 1
-        try:
-            _answer(batch)
-        except Exception as error:  # noqa: BLE001 (raised in the thread that asked)
-            if len(batch) == 1:
-                batch[0].answer.set_exception(error)
-                return
-            for asked in batch:  # one image that cannot be detected costs the others nothing
-                _answer_alone(asked)
+        _answer(batch)
 
     def _take(self) -> list[_Asked]:
         with self._changed:
@@ -105,18 +104,34 @@ class DetectionBatches:
 
 
 def _answer(batch: list[_Asked]) -> None:
+    """Answer each; where a run fails its halves are tried, so that one image costs the others nothing."""
+    error = _run(batch)
+    if error is None:
+        return
+    traceback.clear_frames(error.__traceback__)  # they hold images and tensors, for which there may be no room
+    if len(batch) == 1:
+        batch[0].answer.set_exception(error)
+        return
+    if is_out_of_memory(error):
+        error = None
+        release_memory()
+    half = len(batch) // 2
+    _answer(batch[:half])
+    _answer(batch[half:])
+
+
+def _run(batch: list[_Asked]) -> Exception | None:
+    """Answer all, or none and return what went wrong."""
     begin = time.perf_counter()
-    found = batch[0].detector.detect([asked.image_rgb for asked in batch], min_confidence=batch[0].min_confidence)
-    seconds = time.perf_counter() - begin
-    for asked, detections in list(zip(batch, found, strict=True)):  # all or none is answered
-        asked.answer.set_result((detections, seconds))
-
-
-def _answer_alone(asked: _Asked) -> None:
     try:
-        _answer([asked])
+        found = batch[0].detector.detect([asked.image_rgb for asked in batch], min_confidence=batch[0].min_confidence)
+        pairs = list(zip(batch, found, strict=True))
     except Exception as error:  # noqa: BLE001 (raised in the thread that asked)
-        asked.answer.set_exception(error)
+        return error
+    seconds = time.perf_counter() - begin
+    for asked, detections in pairs:
+        asked.answer.set_result((detections, seconds))
+    return None
 
 
 class PixelBudget:
