@@ -234,7 +234,7 @@ def _fake_cluster(folder: Path) -> dict[str, str]:
     """`srun` that takes a minute, `scancel` that ends it, and `scontrol` that writes down how it was called."""
     commands = {
         "srun": 'echo "$@" >>calls; echo $$ >running; exec sleep 60',
-        "scancel": 'echo scancel "$@" >>calls; [ ! -f running ] || kill "$(cat running)"',
+        "scancel": 'echo scancel "$@" >>calls; [ -f running ] && kill "$(cat running)"',  # fails without a step
         "scontrol": 'echo scontrol "$@" >>calls',
     }
     for name, script in commands.items():
