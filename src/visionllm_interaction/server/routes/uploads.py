@@ -164,7 +164,10 @@ async def append_bytes(request: Request, response: Response, upload_id: UploadId
             fix=f"ask with HEAD /v1/uploads/{upload_id[:40]}, and go on from there",
         )
     if upload.job_id is None:
-        arrived = await _append(request, service, upload, offset)
+        try:
+            arrived = await _append(request, service, upload, offset)
+        except FileNotFoundError:  # it was given up meanwhile
+            raise not_found("upload", upload_id) from None
     audited = None
     if arrived == upload.length:
         audited = await run_in_threadpool(_complete, request, service, upload)
