@@ -115,8 +115,9 @@ class Uploads:
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for left in self._folder.glob(f"{PARTIAL_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        with self.lock():  # another service may be keeping a video
+            for left in self._folder.glob(f"{PARTIAL_PREFIX}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
     def receiving(self) -> Iterator[IncomingFile]:

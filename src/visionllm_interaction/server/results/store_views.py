@@ -34,17 +34,22 @@ class StoreViews:
 
     Args:
         store: the store's folder.
-        folder: where the parts lie; emptied by :meth:`prepare`.
+        folder: where the parts of all processes lie.
+        owner: name of this process, whose parts :meth:`prepare` removes.
     """
 
-    def __init__(self, store: Path, folder: Path) -> None:
+    def __init__(self, store: Path, folder: Path, *, owner: str) -> None:
         self._store = store
-        self._folder = folder
+        self._all = folder
+        self._folder = folder / owner
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Remove the parts of an earlier process."""
+        """Remove the parts of an earlier process of this name."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        for part in self._all.glob("*"):
+            if (part / STORE_FILE).is_symlink():  # of a version in which all processes shared theirs
+                shutil.rmtree(part, ignore_errors=True)
 
     def part(self, video_ids: Collection[str]) -> Path:
         """The store with some of its videos only.
@@ -63,10 +68,11 @@ class StoreViews:
         return folder
 
     def erase(self, video_id: str) -> None:
-        """Remove every part with a video: its links name it."""
+        """Remove every part with a video, those of other processes too: its links name it."""
         with self._lock:
-            for link in self._folder.glob(f"*/videos/{video_id}"):
-                shutil.rmtree(link.parents[1], ignore_errors=True)
+            for part in self._all.glob("*/*"):
+                if (part / "videos" / video_id).is_symlink():  # glob would not find one whose video is gone already
+                    shutil.rmtree(part, ignore_errors=True)
 
     def _make(self, folder: Path, video_ids: frozenset[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
