@@ -19,6 +19,7 @@ from typing import Any
 from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.audit_corrections import FOLDER as CORRECTIONS
 from visionllm_interaction.store.columns import COLUMNS
+from visionllm_interaction.store.layout import CORRECTED_FOLDER as CORRECTED
 from visionllm_interaction.store.layout import RECORD_FILE, STORE_FILE, list_videos
 from visionllm_interaction.utils.logs import log
 
@@ -150,6 +151,20 @@ def files_written(folder: Path) -> Written:
     """Name, time and size of each file of a folder, and of the folders in it (corrections are made in one)."""
     found = [(one.name, one.stat()) for one in sorted(folder.iterdir())]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+def store_written(store: Path) -> Written:
+    """Time and inode of each video's folder and of its corrections: another one once a video was changed or erased."""
+    folders = [store / "videos" / video_id for video_id in list_videos(store)]
+    return tuple(one for folder in folders for one in (_folder_written(folder), _folder_written(folder / CORRECTED)))
+
+
+def _folder_written(folder: Path) -> tuple[str, int, int]:
+    try:
+        stat = folder.stat()
+    except OSError:  # erased meanwhile, or nobody has corrected the video
+        return folder.name, 0, 0
+    return folder.name, stat.st_mtime_ns, stat.st_ino
 
 
 def _fault_of(folder: Path) -> str | None:
