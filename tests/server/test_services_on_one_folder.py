@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
+from canary_scan import find_bytes
 from coded_videos import make_video
+from running_service import RunningService, finished_job, wait_for
 
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
@@ -50,6 +54,36 @@ def test_what_a_dead_service_had_received_goes_when_another_one_starts(tmp_path:
     with lock_data_dir(two):
         started(two)
         assert [path for path in (tmp_path / "incoming").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_video_that_another_host_analyses_is_erased_for_good(
+    service: RunningService, tmp_path: Path, toy_video: Path
+) -> None:
+    common = [*service.options, "serve.page=false"]
+    service.options = [*common, "serve.executor_id=one"]
+    other = RunningService(tmp_path, [*common, "serve.executor_id=two", "serve.job_workers=0"], key=service.key)
+    service.start()
+    other.key = service.key
+    other.start()
+    try:
+        with service.client() as one, other.client() as two:
+            sent = {"file": ("Zanzibarina.mp4", toy_video.read_bytes())}
+            accepted = two.post("/v1/videos", files=sent).raise_for_status().json()
+            address = f"/v1/jobs/{accepted['job_id']}"
+            wait_for(lambda: one.get(address).json().get("progress"), every=0.05)
+            begin = time.monotonic()
+            assert two.delete(f"/v1/videos/{accepted['video_id']}").status_code == 204
+            assert time.monotonic() - begin < 5
+            assert find_bytes(tmp_path / "service", [b"Zanzibarina"]) == []
+            sent = {"file": ("next.mp4", toy_video.read_bytes())}
+            after = two.post("/v1/videos", files=sent).raise_for_status().json()
+            assert finished_job(two, after["job_id"])["status"] == "done", "the host goes on"
+            assert [video["name"] for video in one.get("/v1/videos").json()["videos"]] == ["next.mp4"]
+            assert find_bytes(tmp_path / "service", [b"Zanzibarina"]) == []
+    finally:
+        other.stop(signal.SIGKILL)
 
 
 def test_parts_of_the_store_stay_while_another_service_starts_and_go_with_their_videos(tmp_path: Path) -> None:

@@ -22,14 +22,16 @@ from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import OutputError
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
 from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoMetadata
-from visionllm_interaction.server.jobs.worker import JobOutcome
+from visionllm_interaction.server.jobs.worker import LOCK_NAME, JobOutcome
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
-from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
+from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file, wait_for_lock
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 DIGEST_DIGITS = 12
 OUTCOME_FILE = "outcome.json"
+WORKER_END_S = 10.0
+"""Longest time to wait for the worker of a job that is erased; another host looks every second whether it is."""
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
 
 
@@ -264,14 +266,30 @@ class Uploads:
         return self._folder / upload.video_id / upload.file
 
     def erase(self, video_id: str) -> bool:
-        """Delete an upload, atomically; returns whether there was one."""
+        """Delete an upload, atomically, and wait until no worker is at it any more; returns whether there was one."""
         folder = self._folder / video_id
         if not _ID.match(video_id) or not folder.is_dir():
             return False
         erased = self._folder / f"{PARTIAL_PREFIX}erased-{uuid.uuid4().hex[:8]}"
         folder.rename(erased)
+        wait_for_worker(erased)
         shutil.rmtree(erased)
         return True
+
+
+def wait_for_worker(folder: Path) -> None:
+    """Wait until no worker is at the job of a folder that was moved away: whoever runs one stops it within seconds.
+
+    What is erased after that stays erased: no worker publishes anything any more.
+
+    Args:
+        folder: where the folder of the job is now.
+    """
+    lock = try_lock_file(folder / LOCK_NAME, wait_s=WORKER_END_S)
+    if lock is None:
+        log.warning("a worker is still at a job that is erased: it may bring back what it was at")
+    else:
+        lock.release()
 
 
 def safe_name(name: str) -> str:

@@ -167,7 +167,11 @@ class VideoIntake:
         resumable = self._resumable.get(upload_id)
         if resumable is None:
             raise not_found("upload", upload_id)
-        with self._resumable.completing(resumable):
+        try:
+            lock = self._resumable.completing(resumable)
+        except FileNotFoundError:  # it was given up meanwhile
+            raise not_found("upload", upload_id) from None
+        with lock:
             resumable = self._resumable.get(upload_id)
             if resumable is None:
                 raise not_found("upload", upload_id)
@@ -199,7 +203,7 @@ class VideoIntake:
     def _finish_if_kept(self, resumable: ResumableUpload) -> bool:
         """Finish an upload whose bytes are those of a video already, if the service was killed in between."""
         bytes_here = self._resumable.file(resumable)
-        with self._resumable.completing(resumable), suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._resumable.completing(resumable):
             if bytes_here.stat().st_nlink > 1:
                 for upload in self._uploads.all():
                     if upload.registered is None and self._uploads.path(upload).samefile(bytes_here):
