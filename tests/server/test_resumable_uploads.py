@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import time
@@ -156,6 +157,23 @@ def test_bytes_at_the_wrong_place_are_refused_and_nothing_is_written(client: Tes
     assert place.rsplit("/", 1)[-1] in {one["upload_id"] for one in client.get("/v1/uploads").json()["uploads"]}
     assert client.delete(place, headers=TUS).status_code == 204
     assert client.head(place, headers=TUS).status_code == 404
+
+
+@pytest.mark.parametrize("ends", ["with the last byte", "too early"])
+def test_writing_to_the_disk_stops_no_other_request(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    synced: list[bool] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(asyncio._get_running_loop() is not None)
+        sync(descriptor)
+
+    place = begin(client, 100, filename="a.mp4")
+    monkeypatch.setattr(os, "fsync", noting)
+    send(client, place, 0, b"x" * 40 if ends == "with the last byte" else b"x" * 200)
+    assert synced and not any(synced), "not in the thread that answers everybody"
 
 
 def test_what_is_no_video_is_refused_with_the_last_byte_and_leaves_nothing(client: TestClient) -> None:

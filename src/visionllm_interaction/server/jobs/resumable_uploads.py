@@ -14,8 +14,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -147,20 +146,14 @@ class ResumableUploads:
         """When an upload is deleted if no byte comes, as Unix time."""
         return self._touched(upload.upload_id) + self.expiry_s
 
-    @contextmanager
-    def appending(self, upload: ResumableUpload, offset: int) -> Iterator[AppendedFile]:
-        """The file of an upload, to be written from ``offset`` on; what has arrived is on the disk after the block.
+    def open(self, upload: ResumableUpload, offset: int) -> AppendedFile:
+        """The file of an upload, to be written from ``offset`` on.
 
         Raises:
             FileNotFoundError: if the upload was given up or has expired.
         """
         descriptor = os.open(self._folder / upload.upload_id / _DATA, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            yield AppendedFile(descriptor, offset, limit=upload.length)
-        finally:
-            with suppress(OSError):
-                os.fsync(descriptor)
-            os.close(descriptor)
+        return AppendedFile(descriptor, offset, limit=upload.length)
 
     def completing(self, upload: ResumableUpload) -> HeldLock:
         """The lock under which an upload becomes a video: two requests may bring its last byte."""
@@ -246,3 +239,9 @@ class AppendedFile:
             self.offset += written
             rest = rest[written:]
         return True
+
+    def close(self) -> None:
+        """Wait until what has arrived is on the disk. After gigabytes that takes a while."""
+        with suppress(OSError):
+            os.fsync(self._descriptor)
+        os.close(self._descriptor)
