@@ -147,7 +147,14 @@ class ResumableUploads:
         return self._touched(upload.upload_id) + self.expiry_s
 
     def open(self, upload: ResumableUpload, offset: int) -> AppendedFile:
-        """The file of an upload, to be written from ``offset`` on.
+        """The file of an upload, to be written; close it.
+
+        Args:
+            upload: the upload.
+            offset: where writing begins, in bytes.
+
+        Returns:
+            The file.
 
         Raises:
             FileNotFoundError: if the upload was given up or has expired.
