@@ -253,6 +253,7 @@ class JobQueue:
         """Cancel a job, wherever it runs; its worker is killed within two seconds."""
         DBOS.cancel_workflow(job_id)
         self.stop_worker(job_id)
+        self._files.keep_outcome(job_id, failed(VideoError("The job was cancelled.")))  # when it ended, for its expiry
 
     def stop_worker(self, job_id: str) -> None:
         """Kill the worker of a job, if it has one; the job does not start another."""
