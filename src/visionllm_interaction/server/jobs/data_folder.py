@@ -44,14 +44,19 @@ def _lock_of(config: ServeConfig, name: str) -> Path:
 
 
 def _clear_what_others_left(config: ServeConfig) -> None:
-    """Delete the unfinished uploads of services that do not run: whoever sent them sends them again, to another one."""
-    folder = config.incoming_dir.parent
-    for left in folder.iterdir() if folder.is_dir() else ():
-        if not left.is_dir():  # of a version that kept those of all in one folder
-            left.unlink(missing_ok=True)
-        elif (lock := try_lock_file(_lock_of(config, left.name))) is not None:
-            with lock:
+    """Delete the unfinished uploads, and the parts of the store, of services that do not run.
+
+    Whoever sent an upload sends it again, to another one.
+    """
+    for folder in (config.incoming_dir.parent, config.views_dir):
+        for left in folder.iterdir() if folder.is_dir() else ():
+            if not left.is_dir():  # of a version that kept those of all in one folder
+                left.unlink(missing_ok=True)
+            elif not _lock_of(config, left.name).exists():  # none of this name has ever run
                 shutil.rmtree(left, ignore_errors=True)
+            elif (lock := try_lock_file(_lock_of(config, left.name))) is not None:
+                with lock:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def close_to_others(config: ServeConfig) -> None:

@@ -48,9 +48,6 @@ class StoreViews:
     def prepare(self) -> None:
         """Remove the parts of an earlier process of this name."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        for part in self._all.glob("*"):
-            if (part / STORE_FILE).is_symlink():  # of a version in which all processes shared theirs
-                shutil.rmtree(part, ignore_errors=True)
 
     def part(self, video_ids: Collection[str]) -> Path:
         """The store with some of its videos only.
