@@ -22,16 +22,18 @@ from visionllm_interaction.server.http.client_timeouts import DrainingServer, pa
 STALL_S = 0.6
 DRAIN_S = 1
 HEAD = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nkey="
+HEALTH = b"GET /v1/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[DrainingServer]:
+@pytest.fixture(params=["asyncio", "uvloop"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DrainingServer]:
     config = ServeConfig(data_dir=tmp_path, page=False, insecure=True, limits=ServeLimits(stall_s=STALL_S))
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
     settings = uvicorn.Config(
         app,
         port=free_port(),
         lifespan="off",
+        loop=request.param,
         ws="none",
         log_level="error",
         http=patient_protocol(STALL_S),
@@ -51,6 +53,13 @@ def send(server: DrainingServer, content: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.config.port), timeout=20)
     connection.sendall(content)
     return connection
+
+
+def read_health(connection: socket.socket) -> None:
+    received = b""
+    while b"alive" not in received:  # head and body may come in two pieces
+        received += (piece := connection.recv(65536))
+        assert piece, received
 
 
 def answer_of(connection: socket.socket) -> tuple[int, dict[str, object]]:
@@ -76,12 +85,11 @@ def test_a_head_that_does_not_end_is_given_up(server: DrainingServer, content: b
 
 
 def test_a_second_request_of_a_connection_may_not_stall_either(server: DrainingServer) -> None:
-    whole = b"GET /v1/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with send(server, whole) as connection:
-        assert b"alive" in connection.recv(65536)
-        connection.sendall(whole)
-        assert b"alive" in connection.recv(65536)
-        connection.sendall(whole[:20])
+    with send(server, HEALTH) as connection:
+        read_health(connection)
+        connection.sendall(HEALTH)
+        read_health(connection)
+        connection.sendall(HEALTH[:20])
         assert connection.recv(100) == b""
 
 
@@ -123,3 +131,28 @@ def test_what_is_being_answered_is_waited_for_and_then_told_to_come_again(
         status, problem = answer_of(connection)
     assert status == expected
     assert expected == 200 or problem["code"] == "STOPPING"
+
+
+def test_a_connection_that_was_opened_before_the_stop_may_still_ask(server: DrainingServer) -> None:
+    with send(server, b"") as fresh, send(server, HEALTH) as used:
+        read_health(used)
+        server.should_exit = True
+        wait_for(lambda: server.config.app.state.stopping.has_begun, seconds=10)  # type: ignore[union-attr]
+        time.sleep(0.1)
+        for connection in (fresh, used):
+            connection.sendall(HEALTH)
+        assert [answer_of(connection)[0] for connection in (fresh, used)] == [200, 200]
+
+
+def test_a_connection_that_only_the_system_has_accepted_at_the_stop_is_answered(server: DrainingServer) -> None:
+    connected = threading.Event()
+
+    def stop_before_accepting() -> None:
+        assert connected.wait(10)  # the loop stands still, as under load
+        loop.create_task(server.shutdown())
+
+    loop = server.servers[0].get_loop()
+    loop.call_soon_threadsafe(stop_before_accepting)
+    with send(server, HEALTH) as connection:
+        connected.set()
+        assert answer_of(connection)[0] == 200

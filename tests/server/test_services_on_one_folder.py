@@ -19,9 +19,9 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
+from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.results.store_views import StoreViews
 from visionllm_interaction.store.layout import list_videos
 

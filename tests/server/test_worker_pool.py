@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.server.jobs.exports import ExportOptions, Exports
-from visionllm_interaction.server.jobs.uploads import Uploads
 from visionllm_interaction.server.jobs.worker import LOCK_NAME, AnalysisRequest, Analyst, ExportRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
@@ -79,7 +79,7 @@ def test_erasing_waits_for_the_worker_of_another_host(tmp_path: Path) -> None:
 def test_a_worker_that_does_not_end_keeps_nothing_from_being_erased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visionllm_interaction.server.jobs.uploads.WORKER_END_S", 0.1)
+    monkeypatch.setattr("visionllm_interaction.server.jobs.worker.WORKER_END_S", 0.1)
     exports = Exports(tmp_path, expiry_s=3600)
     export = exports.create("visit", ExportOptions(format="csv"))
     with wait_for_lock_file(exports.folder(export) / LOCK_NAME):

@@ -7,8 +7,10 @@ descriptor, so that a few thousand stalled ones would keep everybody out.
 from __future__ import annotations
 
 import asyncio
+import select
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from fastapi import HTTPException
@@ -16,6 +18,15 @@ from starlette.types import Message, Receive
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from visionllm_interaction.server.problem_details import http_problem
+
+LAST_REQUEST_S = 0.5
+"""How long a connection without a request is kept when the service stops: one may be on its way."""
+LAST_CONNECTIONS_S = 2.0
+"""How long a service that stops takes in connections that the system has accepted for it, at most."""
+
+
+class _WithFileNumber(Protocol):
+    def fileno(self) -> int: ...
 
 
 class Stopping:
@@ -105,6 +116,7 @@ def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
 
     class PatientProtocol(base):  # type: ignore[misc]
         _waits_for_head: asyncio.TimerHandle | None = None
+        _stops = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
@@ -114,6 +126,8 @@ def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
             super().data_received(data)
             if self._answers():
                 self._head_came()
+                if self._stops:
+                    super().shutdown()  # this answer is the connection's last
             elif self._waits_for_head is None:
                 self._expect_head()
 
@@ -124,6 +138,13 @@ def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._head_came()
             super().connection_lost(exc)
+
+        def shutdown(self) -> None:
+            self._stops = True
+            if self._answers():
+                super().shutdown()
+            else:
+                asyncio.get_running_loop().call_later(LAST_REQUEST_S, self._give_up)
 
         def _answers(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete
@@ -145,7 +166,10 @@ def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that, once told to stop, refuses the rest of uploads in progress and lets all others end.
+    """A server that, once told to stop, refuses the rest of uploads in progress and answers all other requests.
+
+    uvicorn closes at once what it listens on and every connection without a request. A request that a client has sent
+    by then, and that was not yet read, would get no answer.
 
     Args:
         config: settings of the server.
@@ -157,6 +181,19 @@ class DrainingServer(uvicorn.Server):
         self._stopping = stopping
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        """Stop: refuse what is still being sent, wait for what is being answered."""
+        """Stop: refuse what is still being sent, take in what was sent before, wait for what is being answered."""
         self._stopping.begin()
+        await self._take_in_connections(sockets or [sock for server in self.servers for sock in server.sockets])
         await super().shutdown(sockets)
+
+    async def _take_in_connections(self, listeners: Sequence[_WithFileNumber]) -> None:
+        waiting = select.poll()
+        for listener in listeners:
+            waiting.register(listener.fileno(), select.POLLIN)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LAST_CONNECTIONS_S
+        calm = False
+        while not calm and loop.time() < end:
+            calm = not waiting.poll(0)
+            await asyncio.sleep(0.005)  # what was taken in needs some turns of the loop to become a connection
+            calm = calm and not waiting.poll(0)

@@ -20,8 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.errors import OutputError
-from visionllm_interaction.server.jobs.uploads import wait_for_worker
-from visionllm_interaction.server.jobs.worker import JobOutcome
+from visionllm_interaction.server.jobs.worker import JobOutcome, wait_for_worker
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
@@ -77,6 +76,26 @@ class ExportOptions(DescribedModel):
         if self.format != "blurred":
             return None
         return self.blur or (None if self.blackout or self.mute else "faces")
+
+
+def detector_that_blurs(options: ExportOptions) -> Path | None:
+    """The model that finds what an export blurs.
+
+    Args:
+        options: what is exported.
+
+    Returns:
+        Its file; None where nothing is blurred.
+
+    Raises:
+        ModelMissing: if no model on this machine finds it.
+    """
+    if options.blurs is None:
+        return None
+    # Imported here: only this format needs it.
+    from visionllm_interaction.detection.registry.defaults import resolve_kind
+
+    return resolve_kind(options.blurs, parts=["detector"])["detector"]
 
 
 class Export(BaseModel):

@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from visionllm_interaction.errors import VideoError, VisionLLMError
-from visionllm_interaction.utils.file_locks import wait_for_lock_file
+from visionllm_interaction.utils.file_locks import try_lock_file, wait_for_lock_file
+from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 LOCK_NAME = ".analysis.lock"
 """Lock in the folder of a job, held while a worker is at it, on whichever host."""
+WORKER_END_S = 10.0
+"""Longest time to wait for the worker of a job that is erased; another host looks every second whether it is."""
 PROGRESS = b"progress "
 """Begins a line of stdout that says how many frames are read, and how many there are."""
 PROGRESS_EVERY_S = 0.5
@@ -85,6 +88,21 @@ class JobOutcome(TypedDict):
 def failed(error: VisionLLMError) -> JobOutcome:
     """The outcome of a job that ended with ``error``."""
     return {"status": "failed", "result": None, "error": error.to_dict()}
+
+
+def wait_for_worker(folder: Path) -> None:
+    """Wait until no worker is at the job of a folder that was moved away: whoever runs one stops it within seconds.
+
+    What is erased after that stays erased: no worker publishes anything any more.
+
+    Args:
+        folder: where the folder of the job is now.
+    """
+    lock = try_lock_file(folder / LOCK_NAME, wait_s=WORKER_END_S)
+    if lock is None:
+        log.warning("a worker is still at a job that is erased: it may bring back what it was at")
+    else:
+        lock.release()
 
 
 class Analyst:
