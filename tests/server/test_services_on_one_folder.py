@@ -22,6 +22,7 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
 from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
+from visionllm_interaction.server.jobs.exports import Export, ExportOptions, Exports
 from visionllm_interaction.server.results.store_views import StoreViews
 from visionllm_interaction.store.layout import list_videos
 
@@ -74,6 +75,28 @@ def test_a_video_that_two_erase_at_once_is_erased_once(tmp_path: Path, monkeypat
             answers = list(threads.map(lambda _: client.delete("/v1/videos/anna"), range(2)))
         assert sorted(answer.status_code for answer in answers) == [204, 404]
         assert stored_ids() == set()
+
+
+def test_an_export_that_begins_while_its_video_is_erased_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "one").model_copy(update={"insecure": True})
+    make_video(config.store_dir, {"child": [(0, 5)]}, "anna")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
+        create, erased = Exports.create, list[int]()
+        eraser = threading.Thread(target=lambda: erased.append(client.delete("/v1/videos/anna").status_code))
+
+        def erased_meanwhile(exports: Exports, video_id: str, options: ExportOptions) -> Export:
+            eraser.start()
+            eraser.join(1.5)  # it waits until the export is begun
+            return create(exports, video_id, options)
+
+        monkeypatch.setattr(Exports, "create", erased_meanwhile)
+        client.post("/v1/videos/anna/exports", json={"format": "csv"})
+        eraser.join()
+        assert erased == [204]
+        assert find_bytes(config.exports_dir, [b"anna"]) == []
 
 
 @pytest.mark.slow

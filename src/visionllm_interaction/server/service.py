@@ -122,7 +122,7 @@ class Service:
             damaged=self.damaged_videos,
         )
         self.export_jobs = ExportJobs(
-            self.exports, self.jobs, self.lists, data_protection=self.data_protection, room=self.room
+            self.exports, self.uploads, self.jobs, self.lists, data_protection=self.data_protection, room=self.room
         )
         self.job_control = JobControl(
             self.jobs,
