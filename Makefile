@@ -67,7 +67,7 @@ check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitori
 	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
 	$(DEPLOY_BIN)/check-jsonschema --schemafile deploy/k8s/rayjob.schema.json $(DEPLOY_OUT)/ray/*.yaml
 	@if command -v promtool >/dev/null; then cd deploy/monitoring \
-	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
+	  && promtool check config prometheus.yml && promtool check config prometheus.kubernetes.yml && promtool test rules rules_test.yml; \
 	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
 
 check-vulnerabilities: $(VENV)/.ready-deploy ## Known vulnerabilities of all locked packages; asks PyPI, so not offline
@@ -136,14 +136,16 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
 	$(LOCK) requirements/api-fuzz.in -o requirements/api-fuzz.txt
-release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, components (SBOM), notes, digests
+release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, docs, components (SBOM), notes, digests
 	rm -rf dist && mkdir dist
 	@awk -v head="## $(VERSION)" 'on && /^## / {exit} on {print} index($$0, head) == 1 {on = 1}' CHANGELOG.md >dist/NOTES.md
 	@grep -q . dist/NOTES.md || { echo "CHANGELOG.md has no section '## $(VERSION)': rename 'Unreleased', or set the version" >&2; exit 1; }
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build -q --python $(BIN)/python --no-build-isolation --out-dir dist
 	rm -f dist/.gitignore
 	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
-	cd dist && sha256sum -- * >SHA256SUMS
+	$(BIN)/zensical build --clean --strict
+	tar -C site -c --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) . | gzip -n >dist/docs-$(VERSION).tar.gz
+	cd dist && sha256sum -- *.whl *.tar.gz *.json >SHA256SUMS
 client: $(VENV)/.ready-dev ## The client that blocks, made from the one for event loops
 	$(BIN)/python tests/client/blocking_client.py
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed

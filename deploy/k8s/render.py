@@ -92,7 +92,9 @@ def _identity(item: dict[str, Any]) -> tuple[str, str, str]:
 def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
     for key, value in change.items():
         old = target.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict) and isinstance(old, dict):
             _merge(old, value)
         elif isinstance(value, list) and isinstance(old, list) and (by := _merge_key(value)):
             _merge_lists(old, value, by)

@@ -112,7 +112,9 @@ def prepare_job(recipe: Recipe, arguments: Sequence[str], resources: SlurmResour
     load(_values_of(arguments, "-c", "--config"), _values_of(arguments, "-o", "--override"))
     script = recipes_folder() / f"{recipe}.sbatch"
     environment = f"--export=ALL,VISIONLLM_VENV={sys.prefix}"
-    command = ("sbatch", "--parsable", environment, *resources.options(), str(script), *arguments)
+    # The recipes' name for it has the number within an array, which is 4294967294 where there is none.
+    output = () if resources.array else ("--output=%x-%j.out",)
+    command = ("sbatch", "--parsable", environment, *output, *resources.options(), str(script), *arguments)
     return SlurmJob(command, script.read_text(encoding="utf-8"))
 
 

@@ -26,6 +26,12 @@ def test_a_dry_run_shows_the_call_and_the_script(capsys: pytest.CaptureFixture[s
     assert job["script"].startswith("#!/usr/bin/env bash") and "visionllm tune" in job["script"]
 
 
+def test_what_a_single_job_says_goes_to_a_file_with_its_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """Outside of an array the recipe's own name for it would end in 4294967294."""
+    assert run_app(app, ["submit", "tune", "--dry-run", "--json"]) == 0
+    assert "--output=%x-%j.out" in json.loads(capsys.readouterr().out)["command"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

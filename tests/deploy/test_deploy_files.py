@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -77,6 +84,19 @@ def test_what_containers_say_cannot_fill_the_disk() -> None:
         assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
 
 
+def test_no_container_can_take_all_memory() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert {"mem_limit", "pids_limit"} <= service.keys(), name
+
+
+def test_the_example_of_settings_has_every_variable_of_compose() -> None:
+    files = [REPO / "deploy/docker" / name for name in ("compose.yaml", "compose.gpu.yaml")]
+    used = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text())}
+    explained = set(re.findall(r"^(?:# )?([A-Z_]+)=", (REPO / "deploy/docker/.env.example").read_text(), re.MULTILINE))
+    assert len(used) > 10
+    assert used == explained - {"COMPOSE_PROJECT_NAME"}
+
+
 def test_compose_takes_passwords_from_files_that_git_ignores() -> None:
     text = (REPO / "deploy/docker/compose.yaml").read_text() + (REPO / "deploy/docker/.env.example").read_text()
     assert not re.findall(r"PASSWORD\w*[:=]\s*[^\s\"/]", text.replace('PGPASSWORD="$$(cat /run/secrets/', ""))
@@ -103,6 +123,26 @@ def test_service_and_worker_differ_only_in_what_they_do() -> None:
         "reason.endpoint.base_url=${VISIONLLM_LLM_URL:-null}",
         "reason.endpoint.model=${VISIONLLM_LLM_MODEL:-null}",
     }
+
+
+def test_every_alert_is_tested_and_explained() -> None:
+    rules = yaml.safe_load((REPO / "deploy/monitoring/rules/visionllm.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    tested = yaml.safe_load((REPO / "deploy/monitoring/rules_test.yml").read_text())["tests"]
+    fire = {case["alertname"] for test in tested for case in test["alert_rule_test"] if case.get("exp_alerts")}
+    assert fire == alerts
+    table = (REPO / "docs/deploy.md").read_text().partition("| alert |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(VisionLLM\w+)`", table)) == alerts
+
+
+def test_panels_of_the_dashboard_have_places_of_their_own_and_show_what_they_name() -> None:
+    panels = json.loads((REPO / "deploy/monitoring/grafana/dashboards/visionllm.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)
+    for panel in panels:
+        named = any("{{" in target["legendFormat"] for target in panel["targets"])
+        if panel["type"] == "stat" and named:
+            assert panel["options"]["textMode"] == "name", "else a single one is shown by its value, which is 1"
 
 
 def test_compose_mounts_what_is_there() -> None:
@@ -176,3 +216,84 @@ def test_pre_commit_runs_what_check_runs_with_the_tools_of_the_venv() -> None:
     assert [repo["repo"] for repo in repos] == ["local"]
     entries = " ".join(hook["entry"] for hook in repos[0]["hooks"])
     assert all(f".venv/bin/{tool}" in entries for tool in ("ruff check", "ruff format", "mypy", "lint-imports"))
+
+
+def test_the_recipes_stop_and_are_queued_again_by_the_same_lines() -> None:
+    """A job's script is copied to its node, so that recipes cannot share a file; what they share must not drift."""
+
+    def shared(recipe: Path) -> str:
+        lines = recipe.read_text().partition('\nif [ -n "${VISIONLLM_IMAGE:-}" ]')[2].partition("\n}\n\n")[0]
+        return re.sub(r"queued again and .*\"", "", lines)
+
+    [first, *others] = map(shared, RECIPES)
+    assert "queue_again()" in first and "run()" in first
+    assert all(other == first for other in others)
+
+
+def _fake_cluster(folder: Path) -> dict[str, str]:
+    """`srun` that takes a minute, `scancel` that ends it, and `scontrol` that writes down how it was called."""
+    commands = {
+        "srun": 'echo "$@" >>calls; echo $$ >running; exec sleep 60',
+        "scancel": 'echo scancel "$@" >>calls; [ ! -f running ] || kill "$(cat running)"',
+        "scontrol": 'echo scontrol "$@" >>calls',
+    }
+    for name, script in commands.items():
+        file = folder / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "job", "SLURM_CPUS_PER_TASK": "1"}
+    return {**os.environ, **slurm, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "step"),
+    [
+        ("train", (), " toyroom "),
+        ("train", ("-o", "data.root=x"), " run "),
+        ("tune", ("-o", "data.root=x"), " transform "),
+        ("analyze", ("videos.txt", "--store", "s"), " analyze "),
+    ],
+)
+def test_a_job_whose_time_is_up_in_its_first_step_is_queued_again(
+    recipe: str, arguments: tuple[str, ...], step: str, tmp_path: Path
+) -> None:
+    (tmp_path / "videos.txt").write_text("a.mp4\n")
+    command = ["bash", str(REPO / f"deploy/slurm/{recipe}.sbatch"), *arguments]
+    job = subprocess.Popen(command, cwd=tmp_path, env=_fake_cluster(tmp_path), stdout=subprocess.PIPE, text=True)
+    try:
+        _wait_until(lambda: (tmp_path / "running").is_file())
+        assert step in (tmp_path / "calls").read_text()
+        job.send_signal(signal.SIGUSR1)
+        said, _ = job.communicate(timeout=30)
+    finally:
+        job.kill()
+    assert job.returncode == 0 and "time is nearly up" in said
+    assert (tmp_path / "calls").read_text().splitlines()[1:] == ["scancel --signal=TERM 7", "scontrol requeue 7"]
+
+
+def test_a_tuning_job_that_waits_for_another_is_queued_again(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with (tmp_path / "logs/stages-7.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["bash", str(REPO / "deploy/slurm/tune.sbatch"), "-o", "data.root=x"]
+        job = subprocess.Popen(command, cwd=tmp_path, env=_fake_cluster(tmp_path), stdout=subprocess.PIPE, text=True)
+        try:
+            assert job.stdout is not None
+            while "output:" not in job.stdout.readline():
+                assert job.poll() is None
+            time.sleep(0.3)
+            job.send_signal(signal.SIGUSR1)
+            _wait_until(lambda: job.poll() is not None)
+        finally:
+            job.kill()
+            job.stdout.close()
+    assert job.returncode == 0
+    assert "scontrol requeue 7" in (tmp_path / "calls").read_text()
+
+
+def _wait_until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

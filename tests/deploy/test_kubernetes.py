@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,12 +14,14 @@ from typing import Any
 import jsonschema
 import pytest
 import typer
+import yaml
 from deploy_checks import REPO
 from typer.main import get_command
 
 from visionllm_interaction.cli.analysis import analyze
 from visionllm_interaction.config import load
 from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.server.config import ServeConfig
 
 K8S = REPO / "deploy" / "k8s"
 sys.path.append(str(K8S))
@@ -78,13 +82,21 @@ def test_the_network_is_closed_but_for_the_database_and_names(overlay: str) -> N
     assert all(item["metadata"]["namespace"] == "visionllm" for item in found.values())
 
 
+def settings_of(container: dict[str, Any]) -> ServeConfig:
+    """What the service of a container would run with: its options, with values of its environment in them."""
+    values = {entry["name"]: entry.get("value", "visionllm-0") for entry in container["env"]}
+    return load(
+        overrides=[re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], text) for text in container["args"][2::2]]
+    ).serve
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_service_starts_with_settings_that_exist(overlay: str) -> None:
     (container,) = objects(overlay)["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"]
     command, *arguments = container["args"]
     assert command == "serve" and arguments[::2] == ["-o"] * (len(arguments) // 2)
-    assert "serve.executor_id=$(POD_NAME)" in arguments and container["env"][0]["name"] == "POD_NAME"
-    settings = load(overrides=[text.replace("$(POD_NAME)", "visionllm-0") for text in arguments[1::2]]).serve
+    assert "serve.executor_id=$(POD_NAME)" in arguments
+    settings = settings_of(container)
     assert settings.secure_cookie
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert str(Path(str(settings.detector)).parent) in mounts
@@ -98,12 +110,14 @@ def test_setup_waits_for_the_key_and_the_detector_of_the_service(tmp_path: Path)
     spec = objects("ha")["StatefulSet", "visionllm"]["spec"]["template"]["spec"]
     [setup], [service] = spec["initContainers"], spec["containers"]
     assert setup["image"] == service["image"] and setup["securityContext"] == service["securityContext"]
-    settings = load(overrides=[text.replace("$(POD_NAME)", "visionllm-0") for text in service["args"][2::2]]).serve
+    settings = settings_of(service)
     shell, flag, script = setup["command"]
-    assert f"[ -s /data/{settings.keys_path} ] && [ -s {settings.detector} ]" in script
-    for folder in ("data", "models"):
-        script = script.replace(f"/{folder}/", f"{tmp_path / folder}/")
-    waiting = subprocess.Popen([shell, flag, script.replace("sleep 5", "sleep 0.1")], stdout=subprocess.PIPE, text=True)
+    assert f'[ -s /data/{settings.keys_path} ] && [ -s "$DETECTOR" ]' in script
+    [detector] = [entry["value"] for entry in setup["env"]]
+    assert detector == str(settings.detector)
+    command = [shell, flag, script.replace("/data/", f"{tmp_path}/data/").replace("sleep 5", "sleep 0.1")]
+    environment = {**os.environ, "DETECTOR": f"{tmp_path}{detector}"}
+    waiting = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         for file in (tmp_path / "data" / settings.keys_path, tmp_path / "models" / settings.detector.name):
             assert waiting.stdout is not None and "waiting for a key" in waiting.stdout.readline()
@@ -116,6 +130,20 @@ def test_setup_waits_for_the_key_and_the_detector_of_the_service(tmp_path: Path)
         waiting.communicate()
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_prometheus_finds_the_pods(overlay: str) -> None:
+    """By the name of a service without an address of its own, which is that of its pods; by the job of the rules."""
+    found = objects(overlay)
+    [job] = yaml.safe_load((REPO / "deploy/monitoring/prometheus.kubernetes.yml").read_text())["scrape_configs"]
+    [name] = job["dns_sd_configs"][0]["names"]
+    port, protocol, service, namespace = name.removesuffix(".svc.cluster.local").split(".")
+    pods = found["Service", service]
+    assert pods["metadata"]["namespace"] == namespace and pods["spec"]["clusterIP"] == "None"
+    assert (f"_{pods['spec']['ports'][0]['name']}", "_tcp") == (port, protocol)
+    assert found["StatefulSet", "visionllm"]["spec"]["serviceName"] == service
+    assert f'up{{job="{job["job_name"]}"}}' in (REPO / "deploy/monitoring/rules/visionllm.yml").read_text()
+
+
 def test_an_unknown_setting_would_be_noticed() -> None:
     with pytest.raises(ConfigError):
         load(overrides=["serve.executor=pod"])
@@ -126,10 +154,14 @@ def test_overlays_change_what_they_say() -> None:
     limits = gpu["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert limits["nvidia.com/gpu"] == 1
     assert cpu["StatefulSet", "visionllm"]["spec"]["replicas"] == 1
-    assert ha["StatefulSet", "visionllm"]["spec"]["replicas"] == 2
+    assert "replicas" not in ha["StatefulSet", "visionllm"]["spec"], "the autoscaler has the say"
     assert ha["PersistentVolumeClaim", "visionllm-data"]["spec"]["accessModes"] == ["ReadWriteMany"]
     assert ha["HorizontalPodAutoscaler", "visionllm"]["spec"]["minReplicas"] == 2
-    assert ha["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":serve")
+    for overlay, image, ending in ((cpu, "cpu", ".onnx"), (gpu, "serve", ".pt"), (ha, "cpu", ".onnx")):
+        pod = overlay["StatefulSet", "visionllm"]["spec"]["template"]["spec"]
+        for container in (*pod["containers"], *pod["initContainers"]):
+            assert container["image"] == f"visionllm-interaction:{image}"
+            assert container["env"][0]["value"].endswith(ending), "a checkpoint needs torch"
 
 
 def test_the_ray_jobs_command_exists_and_has_room_for_its_workers() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.core import Detections
 from visionllm_interaction.detection import models
 from visionllm_interaction.errors import CheckpointError, ServiceError
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -20,6 +21,14 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.readiness import part_reasons, part_states
 from visionllm_interaction.server.service import Service
+
+
+class NothingFound:
+    """A detector that works."""
+
+    def detect(self, images: Sequence[object], *, min_confidence: float) -> list[Detections]:
+        return [Detections.empty() for _ in images]
+
 
 MISSING = "loads only with openvino, which is not installed"
 
@@ -121,7 +130,7 @@ def test_readiness_tells_the_page_what_is_wrong_with_the_detector(
 def test_a_load_that_fails_late_does_not_break_the_detector_that_serves_by_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late, new = tmp_path / "late.onnx", object()
+    late, new = tmp_path / "late.onnx", NothingFound()
     go_on = threading.Event()
 
     def load(path: Path, **_: object) -> object:
@@ -144,7 +153,7 @@ def test_a_load_that_fails_late_does_not_break_the_detector_that_serves_by_then(
 def test_a_detector_that_failed_here_is_left_for_the_one_that_another_process_activated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, new = tmp_path / "broken.onnx", object()
+    broken, new = tmp_path / "broken.onnx", NothingFound()
 
     def load(path: Path, **_: object) -> object:
         if path == broken:

@@ -105,6 +105,31 @@ def read_rgb(
         ) from error
 
 
+def count_pixels(source: BinaryIO, *, max_megapixels: float | None = None) -> int:
+    """The number of pixels that an image says it has, without decoding them.
+
+    Args:
+        source: a binary stream; read from its begin, and left there.
+        max_megapixels: largest image in millions of pixels.
+
+    Returns:
+        Width times height; 0 if it is no image, which :func:`read_rgb` explains.
+
+    Raises:
+        ImageError: if it is too large.
+    """
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            _check_pixels(image, max_megapixels, None)
+            return image.width * image.height
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(max_megapixels, " ".join(str(error).split()), None) from error
+    except DAMAGED:
+        return 0
+    finally:
+        source.seek(0)
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert an image to 8-bit RGB by the rules of this module, without rotating it."""
     image.load()  # the file may be closed when the pixels are read

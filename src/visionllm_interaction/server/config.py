@@ -100,6 +100,13 @@ class ServeConfig(Section):
     """Device of ``/v1/detect``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; default ``auto`` (CUDA if
     available, else the CPU)."""
 
+    max_detection_batch: int = Field(default=8, ge=1, le=256)
+    """Most images of ``/v1/detect`` that the detector takes at a time, of those that wait for it and have one size."""
+
+    detection_batch_wait_ms: float = Field(default=0.0, ge=0, le=1000)
+    """How long images of ``/v1/detect`` wait for further ones in milliseconds. 0 suits CPUs; on a GPU a few
+    milliseconds may raise the number of images per second under load."""
+
     keys_file: Path | None = None
     """File with the digests of the API keys; default ``<data_dir>/keys.yaml``."""
 

@@ -1,25 +1,29 @@
-"""The detector of a running service: loaded in the background, used by one request at a time."""
+"""The detector of a running service: loaded and tried in the background, used by several requests at a time."""
 
 from __future__ import annotations
 
 import io
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from visionllm_interaction.core import Detections
-from visionllm_interaction.core.image_decoding import read_rgb
+from visionllm_interaction.core.image_decoding import count_pixels, read_rgb
 from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.errors import ServiceError, VisionLLMError
+from visionllm_interaction.server.detection_batches import DetectionBatches, PixelBudget
 from visionllm_interaction.server.problem_details import http_problem
 
 _log = logging.getLogger(__name__)
 
 DetectorState = Literal["none", "loading", "ready", "failed"]
+TRIED_SHAPE = (96, 128, 3)
+"""Of the image that shows that a detector works, before it is called ready."""
 DETECTOR_STATES: tuple[DetectorState, ...] = ("none", "loading", "ready", "failed")
 
 
@@ -31,7 +35,7 @@ class ImageDetections:
         width: width of the upright image in pixels.
         height: height of the upright image in pixels.
         detections: boxes in pixels of the upright image.
-        duration_s: time of the detector in seconds.
+        duration_s: time of the run of the detector in seconds, in which further images may have been detected.
         detector: what found them; another one may serve by now.
     """
 
@@ -53,10 +57,20 @@ class DetectorSlot:
             another process may change; it is asked before each use, and must be fast.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         max_waiting: number of requests that may wait for the detector.
+        max_batch: most images that it detects at a time.
+        batch_wait_s: how long images wait for further ones in seconds.
+        max_megapixels: of all images that are decoded at a time, in millions of pixels.
     """
 
     def __init__(
-        self, checkpoint: Path | Callable[[], Path | None] | None, *, device: str | None, max_waiting: int
+        self,
+        checkpoint: Path | Callable[[], Path | None] | None,
+        *,
+        device: str | None,
+        max_waiting: int,
+        max_batch: int = 8,
+        batch_wait_s: float = 0.0,
+        max_megapixels: float = 50.0,
     ) -> None:
         self._serving = checkpoint if callable(checkpoint) else lambda: checkpoint
         self._asked = self.checkpoint
@@ -65,7 +79,9 @@ class DetectorSlot:
         self.error: VisionLLMError | None = None
         self._device = device
         self._detector: Detector | None = None
-        self._detector_lock = threading.Lock()
+        self.batches = DetectionBatches(max_images=max_batch, wait_s=batch_wait_s)
+        self._max_megapixels = max_megapixels
+        self._decoded = PixelBudget(int(max_megapixels * 1e6))
         self._changing = threading.Lock()
         self._following = threading.Lock()
         self._changes = 0
@@ -89,10 +105,7 @@ class DetectorSlot:
         detector: Detector | None = None
         failure: VisionLLMError | None = None
         try:
-            # Imported here: torch takes seconds to load, and the service answers meanwhile.
-            from visionllm_interaction.detection.models import load_detector
-
-            detector = load_detector(checkpoint, device=self._device)
+            detector = self._loaded_and_tried(checkpoint)
         except VisionLLMError as error:
             failure = error
             _log.error("the detector cannot be loaded: %s", error)
@@ -104,6 +117,15 @@ class DetectorSlot:
         with self._changing:
             if self._changes == change:
                 self._hold(checkpoint, detector, failure)
+
+    def _loaded_and_tried(self, checkpoint: Path) -> Detector:
+        """Load a detector and have it look at an empty image: what loads need not run on this machine."""
+        # Imported here: torch takes seconds to load, and the service answers meanwhile.
+        from visionllm_interaction.detection.models import load_detector
+
+        detector = load_detector(checkpoint, device=self._device)
+        detector.detect([np.full(TRIED_SHAPE, 128, np.uint8)], min_confidence=0.5)
+        return detector
 
     def _hold(self, checkpoint: Path, detector: Detector | None, failure: VisionLLMError | None) -> None:
         self._changes += 1
@@ -120,11 +142,14 @@ class DetectorSlot:
             record: notes for all processes that it serves; called once it is loaded.
 
         Raises:
-            CheckpointError: if it cannot be loaded; nothing has changed.
+            VisionLLMError: if it cannot be loaded or does not run; nothing has changed.
         """
-        from visionllm_interaction.detection.models import load_detector
-
-        detector = load_detector(checkpoint, device=self._device)
+        try:
+            detector = self._loaded_and_tried(checkpoint)
+        except VisionLLMError:
+            raise
+        except Exception as error:
+            raise _as_package_error(error, checkpoint) from error
         with self._changing:
             record()
             self._hold(checkpoint, detector, None)
@@ -192,13 +217,12 @@ class DetectorSlot:
             raise ServiceError("The detector is still loading.", fix="wait until /v1/readyz says ready")
         return self._detector
 
-    def detect(self, data: bytes, *, min_confidence: float, max_megapixels: float) -> ImageDetections:
-        """Decode an image and run the detector on it.
+    def detect(self, data: bytes, *, min_confidence: float) -> ImageDetections:
+        """Decode an image and run the detector on it, together with others that wait.
 
         Args:
             data: the bytes of the image file.
             min_confidence: detections below this are left out.
-            max_megapixels: largest image, in millions of pixels.
 
         Returns:
             The size of the image, its detections and the time of the detector.
@@ -213,11 +237,10 @@ class DetectorSlot:
         if not self._waiting_slots.acquire(blocking=False):
             raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
-            with self._detector_lock:  # decoding inside, too: only one decoded image is in memory
-                image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
-                begin = time.perf_counter()
-                [found] = detector.detect([image], min_confidence=min_confidence)
-                seconds = time.perf_counter() - begin
+            limit = self._max_megapixels
+            with self._decoded.holding(count_pixels(io.BytesIO(data), max_megapixels=limit)):
+                image = read_rgb(io.BytesIO(data), max_megapixels=limit)
+                found, seconds = self.batches.detect(detector, image, min_confidence=min_confidence)
                 return ImageDetections(image.shape[1], image.shape[0], found, seconds, detector)
         finally:
             self._waiting_slots.release()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from visionllm_interaction import __version__
@@ -15,6 +15,7 @@ from visionllm_interaction.server.service import Service
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -37,7 +38,7 @@ class Metrics:
         )
         self.detect = Histogram(
             "visionllm_detect_seconds",
-            "Seconds the detector took for one image.",
+            "Seconds of the detector's run that found one image's objects.",
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -78,8 +79,20 @@ class _ServiceCollector(Collector):
         free = GaugeMetricFamily(
             "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.room.free_bytes()
         )
-        return [ready, detector, jobs, waiting, videos, free]
+        return [ready, detector, jobs, waiting, videos, free, _batch_sizes(service.detector.batches.runs)]
 
     def describe(self) -> Iterable[Metric]:
         """No metrics: the registry must not read the service before it runs."""
         return []
+
+
+def _batch_sizes(runs: Mapping[int, int]) -> Metric:
+    """How many images the detector's runs had, from the number of runs by their number of images."""
+    counted = dict(runs)  # the detector goes on
+    below = [(str(float(size)), sum(runs for images, runs in counted.items() if images <= size)) for size in _BATCHES]
+    return HistogramMetricFamily(
+        "visionllm_detect_batch_images",
+        "Images that the detector took at a time.",
+        buckets=[*below, ("+Inf", sum(counted.values()))],
+        sum_value=sum(images * runs for images, runs in counted.items()),
+    )

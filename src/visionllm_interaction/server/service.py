@@ -87,6 +87,9 @@ class Service:
             ServingFile(config.models_dir, config.detector),
             device=config.device,
             max_waiting=config.limits.max_waiting_detections,
+            max_batch=config.max_detection_batch,
+            batch_wait_s=config.detection_batch_wait_ms / 1000,
+            max_megapixels=config.limits.max_image_megapixels,
         )
         self.activations = Activations(config.models_dir, config.detector, promote=promote, use=self._use_detector)
         self.projects = VideoProjects(config, self.uploads, self.resumable, self.exports)

@@ -120,8 +120,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _read_tier(tokens: Iterator[str]) -> Tier:
     kind, name = next(tokens), next(tokens)
-    next(tokens)
-    next(tokens)
+    _begin_s, _end_s = next(tokens), next(tokens)  # of the tier
     rows = []
     for number in range(1, int(next(tokens)) + 1):
         begin_s = float(next(tokens))

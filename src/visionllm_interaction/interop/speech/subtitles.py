@@ -44,7 +44,9 @@ def read_subtitles(path: StrPath) -> Timeline:
         found.setdefault(who, []).append(Interval(*span, label, where))
     if not found and (refused or _says_something(whole)):
         raise import_error(path, expected="cues with times (00:00:01.000 --> 00:00:02.000)", found="none")
-    tiers = (Tier(f"{who} speech".strip(), sort_intervals(i), who, kind="speech") for who, i in found.items())
+    tiers = (
+        Tier(f"{who} speech".strip(), sort_intervals(intervals), who, kind="speech") for who, intervals in found.items()
+    )
     return Timeline(tuple(tiers), refused=tuple(refused))
 
 

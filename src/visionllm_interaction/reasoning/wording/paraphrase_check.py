@@ -48,29 +48,25 @@ _MEANINGS: Mapping[str, frozenset[str]] = {
     "found": frozenset({"found"}),
     "anything": frozenset({"something", "anything"}),
 }
-_CLASS_OF = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
+_MEANING_OF = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
 _FILLER = frozenset(
     {
         *("a", "an", "the", "was", "were", "is", "are", "be", "been", "being", "it", "its", "this", "that", "these"),
+        *("those", "there", "which", "who", "in", "on", "at", "of", "for", "to", "from", "with", "by", "and", "or"),
         *(
-            "those",
-            "there",
-            "which",
-            "who",
-            "in",
-            "on",
-            "at",
-            "of",
-            "for",
-            "to",
-            "from",
-            "with",
-            "by",
-            "and",
-            "or",
             "as",
+            "than",
+            "all",
+            "total",
+            "totally",
+            "altogether",
+            "overall",
+            "amount",
+            "amounts",
+            "duration",
+            "time",
+            "times",
         ),
-        *("than", "all", "total", "totally", "altogether", "overall", "amount", "amounts", "duration", "time", "times"),
         *("length", "took", "lasted", "had", "has", "have", "did", "only", "looking", "looked", "video", "videos"),
         *("recording", "recordings", "counted", "count", "number", "numerous", "s", "sec", "second", "seconds"),
         *("percent", "per", "min", "occasion", "occasions", "bout", "bouts", "each", "another", "other", "recorded"),
@@ -80,7 +76,16 @@ _FILLER = frozenset(
 
 
 class _ParsedSentence(Struct, frozen=True):
-    """A parsed sentence: numbers with the unit after them, names, and classes of words with a meaning."""
+    """A parsed sentence.
+
+    Attributes:
+        numbers: each with the unit after it, in order.
+        names: in order.
+        meanings: of the words that have one, sorted.
+        strange: words that are on no list.
+        passive: whether it says *by*.
+        sequence: names and numbers, in order.
+    """
 
     numbers: tuple[tuple[float, str], ...]
     names: tuple[str, ...]
@@ -108,10 +113,10 @@ def unproven(text: str, proven: Claim, vocabulary: Vocabulary) -> Iterator[str]:
 
 def _read(text: str, proven: str, vocabulary: Vocabulary) -> _ParsedSentence:
     rest = _without_videos(text.casefold(), vocabulary.video_ids)
-    names: list[tuple[int, str]] = [(span[0], name) for name, span in vocabulary.mentions(rest)]
-    for _, (begin, end) in list(vocabulary.mentions(rest)):
+    mentions = list(vocabulary.mentions(rest))
+    for _, (begin, end) in mentions:
         rest = rest[:begin] + " " * (end - begin) + rest[end:]
-    numbers, words, order = [], [], [(at, name) for at, name in names]
+    numbers, words, order = [], [], [(begin, name) for name, (begin, _) in mentions]
     tokens = list(_TOKEN.finditer(rest))
     for index, token in enumerate(tokens):
         if token["number"]:
@@ -121,14 +126,14 @@ def _read(text: str, proven: str, vocabulary: Vocabulary) -> _ParsedSentence:
         else:
             words.append(token.group())
     known = set(re.findall(r"[^\W\d_]+", proven.casefold()))
-    strange = [w for w in words if w not in _FILLER and w not in _CLASS_OF and w not in known and w != "%"]
+    strange = [w for w in words if w not in _FILLER and w not in _MEANING_OF and w not in known and w != "%"]
     return _ParsedSentence(
-        tuple(numbers),
-        tuple(name for _, name in sorted(names)),
-        tuple(sorted(_CLASS_OF[w] for w in words if w in _CLASS_OF)),
-        tuple(dict.fromkeys(strange)),
-        "by" in words,
-        tuple(item for _, item in sorted(order)),
+        numbers=tuple(numbers),
+        names=tuple(name for name, _ in mentions),
+        meanings=tuple(sorted(_MEANING_OF[w] for w in words if w in _MEANING_OF)),
+        strange=tuple(dict.fromkeys(strange)),
+        passive="by" in words,
+        sequence=tuple(item for _, item in sorted(order)),
     )
 
 
@@ -160,9 +165,9 @@ def _same_names(found: _ParsedSentence, said: _ParsedSentence, proven: Claim) ->
         return True
     if sorted(found.names) != sorted(said.names) or proven.operation not in ("value", "sum", "largest"):
         return False
-    two = len(said.names) == len(("subject", "object"))
+    # Who is near whom may change places; who holds what may not, unless the sentence is passive.
     mutual = "holding" not in said.meanings
-    return two and (mutual or found.passive)
+    return len(said.names) == 2 and (mutual or found.passive)
 
 
 def _without_videos(text: str, video_ids: Sequence[str]) -> str:

@@ -45,12 +45,7 @@ async def detect(
         raise RequestValidationError(
             [{"loc": ("body", name[:100]), "msg": "not a part of this form"} for name in sorted(received.fields)]
         )
-    found = await run_in_threadpool(
-        service.detector.detect,
-        bytes(data),
-        min_confidence=min_confidence,
-        max_megapixels=limits.max_image_megapixels,
-    )
+    found = await run_in_threadpool(service.detector.detect, bytes(data), min_confidence=min_confidence)
     metrics.detect.observe(found.duration_s)
     detector = found.detector
     return DetectResult(

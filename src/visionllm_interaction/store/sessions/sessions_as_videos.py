@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +219,7 @@ class SessionStore(Store):
             found.append(_located(evidence, part))
         return tuple(found)
 
-    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> NoReturn:
         """Refused: a query reads files of videos.
 
         Args:
