@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,10 @@ def test_without_locks_in_the_file_system_the_work_goes_on(
         lock.release()
     assert {entry["log_level"] for entry in logs} == {"warning"}
     assert "no locks" in logs[0]["event"]
+
+
+@pytest.mark.parametrize("lock", [try_lock, wait_for_lock])
+def test_a_lock_does_not_bring_back_a_folder_that_was_erased(tmp_path: Path, lock: Callable[[Path], object]) -> None:
+    with pytest.raises(FileNotFoundError):
+        lock(tmp_path / "erased")
+    assert list(tmp_path.iterdir()) == []

@@ -83,7 +83,10 @@ def until(page: Any, expression: str, argument: Any = None) -> Any:
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"never true: {expression} ({argument})")
+    told = page.evaluate("[...document.querySelectorAll('[role=alert]')].map((one) => one.textContent)")
+    raise AssertionError(
+        f"never true: {expression} ({argument}); the page says {told}, its faults are {faults_of(page)}"
+    )
 
 
 def faults_of(page: Any) -> list[str]:

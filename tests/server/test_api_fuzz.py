@@ -65,6 +65,7 @@ def fuzzed(
     detector = write_graph(folder / "constant.onnx", outputs=85)  # answers at once
     options = [f"serve.detector={detector}", "serve.page=false", "serve.limits.max_question_chars=60"]
     options.append(f"serve.artifacts_dir={lab / 'artifacts'}")
+    options.append("serve.limits.max_video_mb=1")  # hundreds of uploads are announced, and each needs its room
     service = RunningService(folder, options)
     service.start()
     with service.client() as client:

@@ -61,6 +61,42 @@ def test_a_row_that_was_changed_or_removed_shows(tmp_path: Path, change: str) ->
     assert log.verify() != [], change
 
 
+def test_a_row_that_is_added_while_the_log_is_checked_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, read_bytes = filled(tmp_path), Path.read_bytes
+
+    def read_while_somebody_writes(path: Path) -> bytes:
+        content = read_bytes(path)
+        if path.suffix == ".jsonl":
+            log.record("erase", who=ANNA, route="DELETE /v1/videos/{video_id}")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_while_somebody_writes)
+    assert log.verify() == []
+
+
+def test_a_row_that_is_half_written_while_the_log_is_checked_is_no_fault(tmp_path: Path) -> None:
+    log = filled(tmp_path)
+    with (tmp_path / "service.jsonl").open("a") as stream:
+        stream.write('{"seq": 6, "at": "20')
+    assert log.verify() == [] and len(log.rows()) == 5
+
+
+def test_a_video_that_is_erased_while_the_names_are_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, read_text = filled(tmp_path), Path.read_text
+
+    def read_while_somebody_erases(path: Path, *args: Any, **kwargs: Any) -> str:
+        if path.name == "visit-3":
+            log.forget("visit-3")
+        return read_text(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", read_while_somebody_erases)
+    assert sorted(log.names().values()) == ["visit-0", "visit-1", "visit-2", "visit-4"]
+
+
 def rehashed(line: str) -> str:
     row = audit_log.AuditRow.model_validate_json(line).model_copy(update={"who": "nobody"})
     return row.model_copy(update={"digest": row.expected_digest()}).model_dump_json() + "\n"

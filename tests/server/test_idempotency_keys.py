@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, list_keys
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.idempotency_keys import KEPT_S
+from visionllm_interaction.server.http.idempotency_keys import KEPT_S, KeptAnswers
 from visionllm_interaction.server.intake.uploads import Uploads
 
 CHANGE = {"kind": "category", "action": "set", "track_id": CUP, "category": "ball"}
@@ -40,6 +40,17 @@ def http(config: ServeConfig) -> TestClient:
 
 def named(key: str) -> dict[str, str]:
     return {"Idempotency-Key": key}
+
+
+def test_many_kept_answers_are_not_looked_through_at_each_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, cleaned = KeptAnswers(tmp_path), list[int]()
+    monkeypatch.setattr(kept, "clean", lambda: cleaned.append(1))
+    for number in range(20):
+        with kept.held("who", f"key-{number}"):
+            pass
+    assert len(cleaned) == 1
 
 
 def test_the_same_request_is_answered_again_and_done_once(http: TestClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 import time
@@ -66,6 +67,21 @@ def test_the_formats_are_those_of_the_command_line() -> None:
     from typing import get_args
 
     assert set(get_args(ExportFormat)) == {*ENDINGS, "blurred"}
+
+
+def test_an_export_that_was_cancelled_is_deleted_when_its_time_is_over(client: TestClient, video_id: str) -> None:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    job_id = client.post(f"/v1/videos/{video_id}/exports", json={"format": "csv"}).raise_for_status().json()["job_id"]
+    assert client.post(f"/v1/jobs/{job_id}/cancel").raise_for_status().json()["status"] == "cancelled"
+    told = client.get(f"/v1/jobs/{job_id}").json()
+    assert (told["status"], told["error"]) == ("cancelled", None)
+    service.exports.clean()
+    folder = service.exports.folder(service.exports.get(job_id))
+    long_ago = time.time() - service.config.limits.export_expiry_h * 3600 - 60
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (long_ago, long_ago))
+    service.exports.clean()
+    assert not folder.exists(), "with what of its files was made"
 
 
 def test_every_format_gives_files_that_can_be_downloaded_and_name_no_folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -249,6 +250,31 @@ def test_the_videos_a_key_sees_are_found_with_one_look_at_the_store(
     seen = room.app.state.service.projects.seen_ids(Principal("k", "k", "viewer", frozenset({"default"})))
     assert seen == {"by-hand", *(f"analysed-{n}" for n in range(20))}
     assert len(calls) == 1
+
+
+def test_a_stream_of_a_job_ends_when_its_video_goes_to_another_project(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from visionllm_interaction.server.http import event_streams
+
+    service, own = room.app.state.service, room.things[OWN]
+    job = service.jobs.get([own.job_id])[own.job_id]
+    running = dataclasses.replace(job, state="running", error=None, result=None)
+    upload, asked = service.uploads.get(own.video_id), list[int]()
+
+    def get(_: object) -> dict[str, object]:
+        asked.append(1)
+        if len(asked) == 3:  # the stream has begun
+            service.uploads.replace(upload.model_copy(update={"project": "elsewhere"}))
+        return {own.job_id: running}
+
+    monkeypatch.setattr(service.jobs, "get", get)
+    monkeypatch.setattr(event_streams, "EVERY_S", 0.05)
+    others = {one: room.key("viewer", *([one] if one != "all" else [])) for one in (OWN, "all")}
+    told = room.client.get(f"/v1/jobs/{own.job_id}/events?seconds=2", headers=others[OWN]).text
+    assert told.startswith("event: job") and told.rstrip().endswith(f'event: gone\ndata: "{own.job_id}"')
+    told = room.client.get(f"/v1/jobs/{own.job_id}/events?seconds=0.2", headers=others["all"]).text
+    assert "event: gone" not in told
 
 
 def test_where_an_upload_goes(room: Room) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import time
@@ -19,7 +20,7 @@ from visionllm_interaction.client import Client, ServiceProblem, resumable_uploa
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig, ServeLimits
-from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUpload, ResumableUploads
 from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.service import Service
 
@@ -65,6 +66,10 @@ def begin(client: TestClient, length: int, **metadata: str) -> str:
     assert answer.status_code == 201, answer.text
     assert answer.headers["tus-resumable"] == "1.0.0" and "upload-expires" in answer.headers
     return str(answer.headers["location"])
+
+
+def data_of(behind: Service, upload: ResumableUpload) -> Path:
+    return behind.config.resumable_dir / upload.upload_id / "data"
 
 
 def send(client: TestClient, place: str, offset: int, content: bytes) -> httpx.Response:
@@ -154,6 +159,23 @@ def test_bytes_at_the_wrong_place_are_refused_and_nothing_is_written(client: Tes
     assert client.head(place, headers=TUS).status_code == 404
 
 
+@pytest.mark.parametrize("ends", ["with the last byte", "too early"])
+def test_writing_to_the_disk_stops_no_other_request(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    synced: list[bool] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(asyncio._get_running_loop() is not None)
+        sync(descriptor)
+
+    place = begin(client, 100, filename="a.mp4")
+    monkeypatch.setattr(os, "fsync", noting)
+    send(client, place, 0, b"x" * 40 if ends == "with the last byte" else b"x" * 200)
+    assert synced and not any(synced), "not in the thread that answers everybody"
+
+
 def test_what_is_no_video_is_refused_with_the_last_byte_and_leaves_nothing(client: TestClient) -> None:
     place = begin(client, 12, filename="notes.mp4")
     assert send(client, place, 0, b"Dear ").status_code == 204
@@ -240,6 +262,96 @@ def test_a_video_whose_last_byte_came_just_before_the_end_is_accepted_at_the_sta
     assert client.get(f"/v1/jobs/{told['job_id']}").status_code == 200
     erase_all(client)
     assert client.get(f"/v1/uploads/{upload.upload_id}").status_code == 404
+
+
+class KilledError(BaseException):
+    """Stands for ``kill -9``: nothing that follows is done."""
+
+
+def killed(*_: Any, **__: Any) -> None:
+    raise KilledError
+
+
+@pytest.mark.parametrize("moment", ["before the job is queued", "after it"])
+def test_an_upload_whose_service_was_killed_once_its_video_was_kept_is_over_after_the_start(
+    service: tuple[TestClient, Service], tiny_video: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    client, behind = service
+    erase_all(client)
+    content = tiny_video.read_bytes()
+    upload = behind.resumable.create(name="a.mp4", length=len(content), options=JobOptions(), project="default")
+    data_of(behind, upload).write_bytes(content)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(*(behind.jobs, "submit") if "before" in moment else (behind.resumable, "finish"), killed)
+        behind.intake.complete(upload.upload_id)
+    told = client.get(f"/v1/uploads/{upload.upload_id}").json()
+    assert (told["offset"], told["job_id"]) == (len(content), None), "no byte has to be sent again"
+    behind.intake.complete_what_has_arrived()
+    told = client.get(f"/v1/uploads/{upload.upload_id}").json()
+    assert finished_job(client, told["job_id"])["status"] == "done"
+    [video] = client.get("/v1/videos").json()["videos"]
+    assert [path.name for path in data_of(behind, upload).parent.iterdir() if path.name[0] != "."] == ["upload.json"]
+    assert client.delete(f"/v1/videos/{video['video_id']}").status_code == 204
+    assert client.get(f"/v1/uploads/{upload.upload_id}").status_code == 404
+
+
+def test_a_video_that_is_kept_is_finished_without_reading_it_again(
+    service: tuple[TestClient, Service], tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, behind = service
+    erase_all(client)
+    content = tiny_video.read_bytes()
+    upload = behind.resumable.create(name="a.mp4", length=len(content), options=JobOptions(), project="default")
+    data_of(behind, upload).write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(behind.resumable, "finish", killed)
+        with pytest.raises(KilledError):
+            behind.intake.complete(upload.upload_id)
+    monkeypatch.setattr(behind.resumable, "received", killed)
+    behind.intake.complete_what_has_arrived()
+    assert client.get(f"/v1/uploads/{upload.upload_id}").json()["job_id"]
+
+
+def test_a_file_system_without_hard_links_costs_the_bytes_that_are_sent_again(
+    service: tuple[TestClient, Service], tiny_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, behind = service
+    erase_all(client)
+    content = tiny_video.read_bytes()
+    place = begin(client, len(content), filename="a.mp4")
+    upload_id = place.rsplit("/", 1)[-1]
+    upload = behind.resumable.get(upload_id)
+    assert upload is not None
+    data_of(behind, upload).write_bytes(content)
+
+    def no_links(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", no_links)
+        patch.setattr(behind.resumable, "finish", killed)
+        with pytest.raises(KilledError):
+            behind.intake.complete(upload_id)
+    assert client.head(place, headers=TUS).headers["upload-offset"] == "0"
+    assert send(client, place, 0, content).status_code == 204
+    assert client.get(place).json()["job_id"] and len(client.get("/v1/videos").json()["videos"]) == 1
+
+
+def test_bytes_for_an_upload_that_is_given_up_meanwhile_are_told_so(
+    service: tuple[TestClient, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, behind = service
+    place = begin(client, 100, filename="a.mp4")
+    offset_of = behind.resumable.offset
+
+    def given_up_after_it_was_found(upload: Any) -> int:
+        offset = offset_of(upload)
+        behind.resumable.delete(upload.upload_id)
+        return offset
+
+    monkeypatch.setattr(behind.resumable, "offset", given_up_after_it_was_found)
+    answer = send(client, place, 0, b"x" * 10)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT-FOUND")
 
 
 def test_cancelling_reaches_a_job_that_runs_within_two_seconds(client: TestClient, toy_video: Path) -> None:

@@ -67,6 +67,34 @@ def test_logging_out_ends_the_session_and_every_copy_of_its_cookie(
     assert [restarted.valid(copy) for copy in copies] == [False, True]
 
 
+def test_a_session_that_ends_at_one_service_ends_at_all_services_on_the_folder(config: ServeConfig, key: str) -> None:
+    ring = KeyRing(config.keys_path)
+    here, there = (Sessions(config.data_dir / "session.secret", ring) for _ in range(2))
+    first, second = (here.open(ring.entries[0].id) for _ in range(2))
+    assert here.valid(first) and there.valid(first) and there.valid(second)
+    here.end(first)
+    assert not there.valid(first), "logged out at the other one"
+    there.end(second)
+    assert not here.valid(second)
+    restarted = Sessions(config.data_dir / "session.secret", ring)
+    assert not restarted.valid(first) and not restarted.valid(second), "neither has overwritten the other's"
+
+
+def test_logging_out_on_a_full_disk_ends_the_session(
+    client: TestClient, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.post("/login", data={"key": key}).status_code == 303
+    cookie = client.cookies[COOKIE]
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("visionllm_interaction.server.auth.sessions.write_file", full)
+    answer = client.post("/logout")
+    assert (answer.status_code, client.cookies.get(COOKIE)) == (303, None)
+    assert client.get("/v1/openapi.json", headers={"cookie": f"{COOKIE}={cookie}"}).status_code == 401
+
+
 def test_logging_out_without_a_session_changes_nothing(client: TestClient, config: ServeConfig) -> None:
     assert client.post("/logout", headers={"cookie": f"{COOKIE}=forged"}).status_code in (303, 401)
     assert not (config.data_dir / "sessions.ended.json").exists()

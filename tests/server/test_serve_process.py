@@ -70,7 +70,7 @@ def test_an_endless_upload_is_cut_off(service: RunningService) -> None:
     assert sent < 20_000_000  # two megabytes, and what was under way
     with service.client() as client:
         assert client.get("/v1/videos").json()["videos"] == []
-    assert list((service.folder / "service" / "incoming").iterdir()) == []
+    assert list((service.folder / "service" / "incoming" / "service").iterdir()) == []
 
 
 def test_a_second_service_on_the_folder_is_refused(service: RunningService) -> None:

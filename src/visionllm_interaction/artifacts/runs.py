@@ -8,6 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,12 +105,13 @@ def _link_or_copy(source: str, target: str) -> None:
 def _remove_abandoned(artifacts_dir: Path) -> None:
     """Delete run folders that a killed process left unfinished; those of running processes are locked."""
     for partial in artifacts_dir.glob(f"{PARTIAL_PREFIX}run-*"):
-        if not (partial / LOCK_NAME).exists() and time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_S:
-            continue  # perhaps just made by another process that is about to lock it
-        lock = try_lock(partial)
-        if lock is not None:
-            with lock:
-                shutil.rmtree(partial, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has removed it
+            if not (partial / LOCK_NAME).exists() and time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_S:
+                continue  # perhaps just made by another process that is about to lock it
+            lock = try_lock(partial)
+            if lock is not None:
+                with lock:
+                    shutil.rmtree(partial, ignore_errors=True)
 
 
 def discard_if_empty(run: Path) -> None:

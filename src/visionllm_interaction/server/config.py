@@ -172,8 +172,8 @@ class ServeConfig(Section):
 
     @property
     def incoming_dir(self) -> Path:
-        """Unfinished uploads; emptied at every start."""
-        return self.data_dir / "incoming"
+        """Unfinished uploads to this process; emptied at every start."""
+        return self.data_dir / "incoming" / self.executor_id
 
     @property
     def resumable_dir(self) -> Path:
@@ -192,7 +192,7 @@ class ServeConfig(Section):
 
     @property
     def views_dir(self) -> Path:
-        """Links to the videos that keys of one project see; emptied at every start."""
+        """Links to the videos that keys of one project see, for each process; its own are removed at every start."""
         return self.data_dir / "views"
 
     @property

@@ -125,7 +125,7 @@ class Service:
             damaged=self.damaged_videos,
         )
         self.export_jobs = ExportJobs(
-            self.exports, self.jobs, self.lists, data_protection=self.data_protection, room=self.room
+            self.exports, self.uploads, self.jobs, self.lists, data_protection=self.data_protection, room=self.room
         )
         self.job_control = JobControl(
             self.jobs,
@@ -215,13 +215,13 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video.
         """
-        upload = self.uploads.get(video_id)
-        stored = video_id in self.lists.stored_ids()
-        if upload is None and not stored and not self.uploads.has_folder(video_id):
-            raise not_found("video", video_id)
-        if stored:
-            self.room.check_writable(erasing=True)
         with self.uploads.lock():
+            upload = self.uploads.get(video_id)
+            stored = video_id in self.lists.stored_ids()
+            if upload is None and not stored and not self.uploads.has_folder(video_id):
+                raise not_found("video", video_id)
+            if stored:
+                self.room.check_writable(erasing=True)
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.export_jobs.erase(video_id)

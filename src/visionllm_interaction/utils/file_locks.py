@@ -66,6 +66,7 @@ def wait_for_lock(folder: str | os.PathLike[str]) -> HeldLock:
         The held lock.
 
     Raises:
+        FileNotFoundError: if the folder does not exist.
         RuntimeError: if this thread already holds the lock; waiting would never end.
     """
     return wait_for_lock_file(Path(folder) / LOCK_NAME)
@@ -80,6 +81,9 @@ def try_lock_file(path: str | os.PathLike[str], *, wait_s: float = 0.0) -> HeldL
 
     Returns:
         The held lock; None if somebody else, even in this process, holds it.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist.
     """
     try:
         return _acquired(path, wait_s=wait_s)
@@ -97,6 +101,7 @@ def wait_for_lock_file(path: str | os.PathLike[str]) -> HeldLock:
         The held lock.
 
     Raises:
+        FileNotFoundError: if the folder does not exist.
         RuntimeError: if this thread already holds the lock; waiting would never end.
     """
     return _acquired(path, wait_s=_FOR_EVER)
@@ -106,6 +111,8 @@ def _acquired(path: str | os.PathLike[str], *, wait_s: float) -> HeldLock:
     # Imported here: reading a store takes no lock, and the library loads asyncio.
     from filelock import FileLock
 
+    if not Path(path).parent.is_dir():  # the library would make it: the name of what was erased would be back
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
     # Not thread-local: another thread than the one that took the lock may release it. No fallback to lock files
     # without flock: such a file would outlive a killed process and block the next one.
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)

@@ -142,8 +142,12 @@ class AuditLog:
         """The videos that tokens stand for: token → video id."""
         if not self._subjects.is_dir():
             return {}
-        paths = [path for path in self._subjects.iterdir() if not path.name.startswith(".")]
-        return {path.read_text(encoding="ascii"): path.name for path in paths}
+        found: dict[str, str] = {}
+        for path in self._subjects.iterdir():
+            if not path.name.startswith("."):
+                with suppress(FileNotFoundError):  # erased meanwhile
+                    found[path.read_text(encoding="ascii")] = path.name
+        return found
 
     def rows(self) -> list[AuditRow]:
         """The rows of all processes, newest first."""
@@ -242,7 +246,9 @@ def _read_rows(file: Path) -> Iterator[AuditRow]:
 def _faults_of(file: Path) -> Iterator[str]:
     previous, seq = FIRST, 0
     digests = {0: FIRST}
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+    last = _last_row_of(file)  # read first: a process may be adding rows, and each is in the log before it is here
+    content = file.read_bytes()
+    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):  # the rest is being written
         row = _parsed(line)
         if row is None:
             yield f"{file.name}: line {number} is no row"
@@ -253,8 +259,13 @@ def _faults_of(file: Path) -> Iterator[str]:
             yield f"{file.name}: rows are missing or changed before row {row.seq}"
         previous, seq = row.digest, row.seq
         digests[seq] = row.digest
-    head = file.with_suffix(".head")
-    if head.exists():
-        text = head.read_text(encoding="ascii").split()
-        if len(text) == 2 and digests.get(int(text[0])) != text[1]:
-            yield f"{file.name}: rows are missing or changed at the end: the last one had the number {text[0]}"
+    if last is not None and digests.get(last[0]) != last[1]:
+        yield f"{file.name}: rows are missing or changed at the end: the last one had the number {last[0]}"
+
+
+def _last_row_of(file: Path) -> tuple[int, str] | None:
+    """Number and digest of the last row, as kept beside the log; None: they are not there."""
+    with suppress(FileNotFoundError, ValueError):
+        seq, digest = file.with_suffix(".head").read_text(encoding="ascii").split()
+        return int(seq), digest
+    return None

@@ -18,10 +18,13 @@ from typing import TypeVar
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from visionllm_interaction.errors import OutputError
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.roles import Principal
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
+from visionllm_interaction.utils.logs import log
 
 M = TypeVar("M", bound=BaseModel)
 COOKIE = "visionllm_session"
@@ -57,7 +60,7 @@ class Sessions:
 
     The secret lies in its own file, which only the user of the service can read. Deleting the file and restarting the
     service ends all sessions. Sessions that were logged out are kept beside it until they would have expired, so that
-    a copy of the cookie opens nothing.
+    a copy of the cookie opens nothing, at no service on this data folder.
 
     Args:
         secret_file: the file of the secret; made at the first start.
@@ -73,7 +76,8 @@ class Sessions:
         self._keys = keys
         self._oidc = oidc
         self._ended_file = secret_file.with_name(_ENDED_FILE)
-        self._ended = _read_ended(self._ended_file)
+        self._ended: dict[str, float] = {}
+        self._ended_signature: tuple[int, int, int] | None = None
         self._lock = threading.Lock()
 
     def open(self, key_id: str) -> str:
@@ -91,7 +95,7 @@ class Sessions:
     def principal_of(self, cookie: str) -> Principal | None:
         """Who has opened a session; None unless session and rights are valid."""
         session = self._read(cookie)
-        if session is None or session[0] in self._ended:
+        if session is None or session[0] in self._ended_now():
             return None
         who = session[1]
         if isinstance(who, Person):
@@ -121,12 +125,29 @@ class Sessions:
         session = self._read(cookie)
         if session is None:
             return
-        session_id = session[0]
+        now = time.time()
+        try:
+            with wait_for_lock_file(self._ended_file.with_name(f".{_ENDED_FILE}.lock")), self._lock:
+                ended = {**self._ended, **_read_ended(self._ended_file), session[0]: now + LIFETIME_S}
+                self._ended = {id_: until for id_, until in ended.items() if until > now}
+                write_file(self._ended_file, json.dumps(self._ended).encode(), mode=0o600)
+        except (OSError, OutputError) as error:  # a full disk: whoever leaves is not kept in
+            with self._lock:
+                self._ended = {**self._ended, session[0]: now + LIFETIME_S}
+            log.error("a session that was ended cannot be kept: a restart opens it again", error=type(error).__name__)
+
+    def _ended_now(self) -> dict[str, float]:
+        """The sessions that were ended, here or by another service on the same data folder."""
+        try:
+            stat = self._ended_file.stat()
+        except OSError:
+            return self._ended
+        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         with self._lock:
-            now = time.time()
-            self._ended = {id_: until for id_, until in self._ended.items() if until > now}
-            self._ended[session_id] = now + LIFETIME_S
-            write_file(self._ended_file, json.dumps(self._ended).encode(), mode=0o600)
+            if signature != self._ended_signature:
+                self._ended = {**self._ended, **_read_ended(self._ended_file)}
+                self._ended_signature = signature
+            return self._ended
 
     def _read(self, cookie: str) -> tuple[str, str | Person] | None:
         """The id of the session, and that of its key or the person; None if the signature is not ours or too old."""

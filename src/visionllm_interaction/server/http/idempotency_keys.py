@@ -30,6 +30,8 @@ from visionllm_interaction.utils.file_locks import try_lock_file
 from visionllm_interaction.utils.logs import log
 
 KEPT_S = 24 * 3600.0
+CLEAN_EVERY_S = 600.0
+"""How often what is older is looked for: a busy day keeps many thousands."""
 HEADER = "idempotency-key"
 _FINGERPRINTED = ("content-type", "if-match", "upload-length", "upload-metadata")
 """Headers that are part of what is asked for."""
@@ -83,6 +85,7 @@ class KeptAnswers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._clean_at = 0.0
 
     @contextmanager
     def held(self, who: str, key: str) -> Iterator[Path]:
@@ -99,7 +102,9 @@ class KeptAnswers:
             HTTPException: 409 if the first request of this key is still in work.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.clean()
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + CLEAN_EVERY_S
+            self.clean()
         path = self._folder / f"{hashlib.sha256(f'{who} {key}'.encode()).hexdigest()}.json"
         with self._lock:  # the lock file of an old key is removed by clean
             lock = try_lock_file(path.with_suffix(".lock"))

@@ -14,8 +14,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +27,8 @@ from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
 CLEAN_EVERY_S = 600.0
 _ID = re.compile(r"^[0-9a-f]{32}$")
 _RECORD, _DATA, _LOCK = "upload.json", "data", ".complete.lock"
+_LINK = "arrived"
+"""A second name of the bytes, which becomes the file of the video: they stay here until its job is noted."""
 
 
 class ResumableUpload(BaseModel):
@@ -133,7 +134,7 @@ class ResumableUploads:
         if upload.job_id is not None:
             return upload.length
         try:
-            return (self._folder / upload.upload_id / _DATA).stat().st_size
+            return self.file(upload).stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -145,34 +146,48 @@ class ResumableUploads:
         """When an upload is deleted if no byte comes, as Unix time."""
         return self._touched(upload.upload_id) + self.expiry_s
 
-    @contextmanager
-    def appending(self, upload: ResumableUpload, offset: int) -> Iterator[AppendedFile]:
-        """The file of an upload, to be written from ``offset`` on; what has arrived is on the disk after the block."""
-        descriptor = os.open(self._folder / upload.upload_id / _DATA, os.O_WRONLY)
-        try:
-            yield AppendedFile(descriptor, offset, limit=upload.length)
-        finally:
-            with suppress(OSError):
-                os.fsync(descriptor)
-            os.close(descriptor)
+    def open(self, upload: ResumableUpload, offset: int) -> AppendedFile:
+        """The file of an upload, to be written; close it.
+
+        Args:
+            upload: the upload.
+            offset: where writing begins, in bytes.
+
+        Returns:
+            The file.
+
+        Raises:
+            FileNotFoundError: if the upload was given up or has expired.
+        """
+        descriptor = os.open(self._folder / upload.upload_id / _DATA, os.O_WRONLY | os.O_CREAT, 0o600)
+        return AppendedFile(descriptor, offset, limit=upload.length)
 
     def completing(self, upload: ResumableUpload) -> HeldLock:
         """The lock under which an upload becomes a video: two requests may bring its last byte."""
         return wait_for_lock_file(self._folder / upload.upload_id / _LOCK)
 
     def received(self, upload: ResumableUpload) -> ReceivedVideo:
-        """The file of an upload that is complete, read once for its digest."""
-        path = self._folder / upload.upload_id / _DATA
+        """The file of an upload that is complete, read once for its digest; it may be moved away."""
+        path = self.file(upload)
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return ReceivedVideo(path, digest, path.stat().st_size)
+        size, link = path.stat().st_size, path.with_name(_LINK)
+        link.unlink(missing_ok=True)  # of a process that was killed
+        with suppress(OSError):  # a file system without hard links
+            os.link(path, link)
+        return ReceivedVideo(link if link.exists() else path, digest, size)
+
+    def file(self, upload: ResumableUpload) -> Path:
+        """Where the bytes of an upload lie."""
+        return self._folder / upload.upload_id / _DATA
 
     def finish(self, upload: ResumableUpload, job_id: str) -> None:
         """Remember the job of a complete upload, and forget what it is called: the video has its own record."""
         done = upload.model_copy(update={"job_id": job_id, "name": "", "fingerprint": ""})
         folder = self._folder / upload.upload_id
         write_file(folder / _RECORD, done.model_dump_json().encode())
-        (folder / _DATA).unlink(missing_ok=True)
+        for name in (_DATA, _LINK):
+            (folder / name).unlink(missing_ok=True)
 
     def delete(self, upload_id: str) -> None:
         """Delete an upload and what has arrived of it."""
@@ -231,3 +246,9 @@ class AppendedFile:
             self.offset += written
             rest = rest[written:]
         return True
+
+    def close(self) -> None:
+        """Wait until what has arrived is on the disk. After gigabytes that takes a while."""
+        with suppress(OSError):
+            os.fsync(self._descriptor)
+        os.close(self._descriptor)

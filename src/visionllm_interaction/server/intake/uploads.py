@@ -22,7 +22,7 @@ from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import OutputError
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
 from visionllm_interaction.server.intake.video_probe import EXTENSIONS, VideoMetadata
-from visionllm_interaction.server.jobs.worker import JobOutcome
+from visionllm_interaction.server.jobs.worker import JobOutcome, wait_for_worker
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
 from visionllm_interaction.utils.logs import log
@@ -115,8 +115,9 @@ class Uploads:
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for left in self._folder.glob(f"{PARTIAL_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        with self.lock():  # another service may be keeping a video
+            for left in self._folder.glob(f"{PARTIAL_PREFIX}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
     def receiving(self) -> Iterator[IncomingFile]:
@@ -263,12 +264,13 @@ class Uploads:
         return self._folder / upload.video_id / upload.file
 
     def erase(self, video_id: str) -> bool:
-        """Delete an upload, atomically; returns whether there was one."""
+        """Delete an upload, atomically, and wait until no worker is at it any more; returns whether there was one."""
         folder = self._folder / video_id
         if not _ID.match(video_id) or not folder.is_dir():
             return False
         erased = self._folder / f"{PARTIAL_PREFIX}erased-{uuid.uuid4().hex[:8]}"
         folder.rename(erased)
+        wait_for_worker(erased)
         shutil.rmtree(erased)
         return True
 

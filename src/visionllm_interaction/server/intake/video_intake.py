@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import HTTPException
 
-from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
+from visionllm_interaction.errors import InputDataError, VideoError
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
 from visionllm_interaction.server.intake.registered_videos import videos_at
-from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUpload, ResumableUploads
 from visionllm_interaction.server.intake.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
 from visionllm_interaction.server.intake.video_probe import probe_video
 from visionllm_interaction.server.jobs.queue import JobQueue
@@ -166,7 +167,11 @@ class VideoIntake:
         resumable = self._resumable.get(upload_id)
         if resumable is None:
             raise not_found("upload", upload_id)
-        with self._resumable.completing(resumable):
+        try:
+            lock = self._resumable.completing(resumable)
+        except FileNotFoundError:  # it was given up meanwhile
+            raise not_found("upload", upload_id) from None
+        with lock:
             resumable = self._resumable.get(upload_id)
             if resumable is None:
                 raise not_found("upload", upload_id)
@@ -185,12 +190,27 @@ class VideoIntake:
 
     def complete_what_has_arrived(self) -> None:
         """Accept the videos whose last byte came just before the service was killed."""
-        for upload in self._resumable.all():
-            if upload.job_id is None and self._resumable.offset(upload) == upload.length:
-                try:
-                    self.complete(upload.upload_id)
-                except (VisionLLMError, HTTPException) as error:
-                    log.warning("an upload that was complete is no video", error=type(error).__name__)
+        arrived = [
+            one for one in self._resumable.all() if one.job_id is None and self._resumable.offset(one) == one.length
+        ]
+        # Those that are kept already first, which takes no time: until then erasing the video would leave their bytes.
+        for upload in [one for one in arrived if not self._finish_if_kept(one)]:
+            try:
+                self.complete(upload.upload_id)
+            except Exception as error:  # noqa: BLE001 (whatever is wrong with one, the others are accepted)
+                log.warning("an upload that was complete is not accepted", error=type(error).__name__)
+
+    def _finish_if_kept(self, resumable: ResumableUpload) -> bool:
+        """Finish an upload whose bytes are those of a video already, if the service was killed in between."""
+        bytes_here = self._resumable.file(resumable)
+        with suppress(FileNotFoundError), self._resumable.completing(resumable):
+            if bytes_here.stat().st_nlink > 1:
+                for upload in self._uploads.all():
+                    if upload.registered is None and self._uploads.path(upload).samefile(bytes_here):
+                        self._jobs.submit(upload.job_id)
+                        self._resumable.finish(resumable, upload.job_id)
+                        return True
+        return False
 
     def has_failed(self, upload: Upload) -> bool:
         """Whether the job of an upload failed or was cancelled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
+
+LOOK_S = 0.5
+"""How long a lock may be held by somebody who only looks whether it is held."""
 
 
 def lock_data_dir(config: ServeConfig) -> HeldLock:
@@ -24,14 +28,35 @@ def lock_data_dir(config: ServeConfig) -> HeldLock:
         UsageError: if another service with the same ``executor_id`` holds the lock.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
+    lock = try_lock_file(_lock_of(config, config.executor_id), wait_s=LOOK_S)
     if lock is None:
         raise UsageError(
             "Another service is using this data folder.",
             where=str(config.data_dir),
             fix="stop it, or start this one with -o serve.data_dir=OTHER",
         )
+    _clear_what_others_left(config)
     return lock
+
+
+def _lock_of(config: ServeConfig, name: str) -> Path:
+    return config.data_dir / f".{name}.lock"
+
+
+def _clear_what_others_left(config: ServeConfig) -> None:
+    """Delete the unfinished uploads, and the parts of the store, of services that do not run.
+
+    Whoever sent an upload sends it again, to another one.
+    """
+    for folder in (config.incoming_dir.parent, config.views_dir):
+        for left in folder.iterdir() if folder.is_dir() else ():
+            if not left.is_dir():  # of a version that kept those of all in one folder
+                left.unlink(missing_ok=True)
+            elif not _lock_of(config, left.name).exists():  # none of this name has ever run
+                shutil.rmtree(left, ignore_errors=True)
+            elif (lock := try_lock_file(_lock_of(config, left.name))) is not None:
+                with lock:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def close_to_others(config: ServeConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.server.jobs.exports import FROM_IMAGES, Export, ExportOptions, Exports, detector_that_blurs
 from visionllm_interaction.server.jobs.queue import JobQueue
 from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
@@ -17,6 +18,7 @@ class ExportJobs:
 
     Args:
         exports: the folder of exports.
+        uploads: whose lock keeps videos from being erased while an export of them is begun.
         jobs: the queue.
         lists: the videos and their states.
         data_protection: what may be exported.
@@ -26,6 +28,7 @@ class ExportJobs:
     def __init__(
         self,
         exports: Exports,
+        uploads: Uploads,
         jobs: JobQueue,
         lists: VideoLists,
         *,
@@ -33,6 +36,7 @@ class ExportJobs:
         room: RoomToWrite,
     ) -> None:
         self._exports = exports
+        self._uploads = uploads
         self._jobs = jobs
         self._lists = lists
         self._data_protection = data_protection
@@ -53,13 +57,14 @@ class ExportJobs:
             ConsentMissing: if consent was withdrawn, or is required and not recorded.
             ModelMissing: if something is to be blurred, and no model on this machine finds it.
         """
-        state = self._lists.video(video_id)
-        self._data_protection.check_export([video_id])
-        size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
-        self._room.check_room(size)
-        _check_possible(state, options)
-        export = self._exports.create(video_id, options)
-        self._jobs.submit(export.job_id)
+        with self._uploads.lock():
+            state = self._lists.video(video_id)
+            self._data_protection.check_export([video_id])
+            size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
+            self._room.check_room(size)
+            _check_possible(state, options)
+            export = self._exports.create(video_id, options)
+            self._jobs.submit(export.job_id)
         return export
 
     def get(self, video_id: str, job_id: str) -> Export:

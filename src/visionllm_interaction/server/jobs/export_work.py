@@ -30,7 +30,7 @@ def write_export(request: ExportRequest, *, progress: Progress) -> dict[str, Any
     """
     options = ExportOptions.model_validate(request.options)
     shutil.rmtree(request.files, ignore_errors=True)
-    request.files.mkdir(parents=True)
+    request.files.mkdir()  # not its parents: the export may have been erased meanwhile
     if options.format == "blurred":
         values = _blur(request, options, progress)
     elif options.format == "mp4":

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.errors import OutputError
-from visionllm_interaction.server.jobs.worker import JobOutcome
+from visionllm_interaction.server.jobs.worker import JobOutcome, wait_for_worker
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
@@ -206,6 +206,7 @@ class Exports:
         gone = self._folder / f"{PARTIAL_PREFIX}{uuid.uuid4().hex}"
         with suppress(FileNotFoundError):  # another request was faster
             self.folder(export).rename(gone)
+            wait_for_worker(gone)
             shutil.rmtree(gone, ignore_errors=True)
 
     def erase(self, video_id: str) -> None:

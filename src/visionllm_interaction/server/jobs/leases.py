@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from visionllm_interaction.utils.file_locks import try_lock_file
@@ -74,7 +75,10 @@ class Leases:
         Returns:
             The names of those whose jobs were taken over.
         """
-        others = {path.stem: path.stat().st_mtime_ns for path in self._folder.glob(f"*{_SUFFIX}")}
+        others: dict[str, int] = {}
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            with suppress(FileNotFoundError):  # another one has just taken over
+                others[path.stem] = path.stat().st_mtime_ns
         names = (set(others) | self._pending()) - {self._own}
         now = time.monotonic()
         for name in names:

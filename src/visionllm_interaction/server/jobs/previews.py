@@ -61,7 +61,7 @@ class Previews:
         self._decode = decode.model_copy(update={"sample_fps": None, "adaptive": False})
         self._makers = {kind: ThreadPoolExecutor(1, thread_name_prefix=f"make-{kind}") for kind in SUFFIXES}
         self._making: dict[tuple[str, Kind], Future[Path]] = {}
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._processes: dict[subprocess.Popen[bytes], str] = {}
         self._lock = threading.Lock()
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ class Previews:
         Returns:
             The path, once it is there; a ``VideoError`` where it cannot be made.
         """
-        out = self._folder / f"{video_id}{SUFFIXES[kind]}"
+        out = self._out(video_id, kind)
         with self._lock:
             if out.exists():
                 done: Future[Path] = Future()
@@ -115,29 +115,46 @@ class Previews:
         return promise.result() if done else None
 
     def erase(self, video_id: str) -> None:
-        """Remove everything made of a video."""
+        """Remove everything made of a video, also what is being made and what a killed service left half made."""
         with self._lock:
-            for kind, suffix in SUFFIXES.items():
+            for process, of_video in self._processes.items():
+                if of_video == video_id:
+                    process.kill()
+                    process.wait()
+            for kind in SUFFIXES:
                 self._making.pop((video_id, kind), None)
-                (self._folder / f"{video_id}{suffix}").unlink(missing_ok=True)
+                out = self._out(video_id, kind)
+                out.unlink(missing_ok=True)
+                _partial_of(out).unlink(missing_ok=True)
+
+    def _out(self, video_id: str, kind: Kind) -> Path:
+        return self._folder / f"{video_id}{SUFFIXES[kind]}"
 
     def _make(self, video_id: str, kind: Kind, source: Path, out: Path) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f"{PARTIAL_PREFIX}{out.name}")
+        partial = _partial_of(out)
         command = [sys.executable, "-m", __name__, kind, str(source), str(partial), self._decode.model_dump_json()]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True
-        )
         with self._lock:
-            self._processes.add(process)
+            if (video_id, kind) not in self._making:
+                raise _erased()
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            self._processes[process] = video_id
         try:
             output, _ = process.communicate(timeout=TIMEOUT_S)
             failure = _failure(output, process.returncode)
             with self._lock:
-                wanted = (video_id, kind) in self._making  # it may have been erased meanwhile
-                if failure is None and wanted:
+                is_there = source.exists() and (failure is not None or partial.exists())
+                if (video_id, kind) not in self._making or not is_there:  # erased meanwhile, here or at another service
+                    failure = _erased()
+                    self._making.pop((video_id, kind), None)
+                elif failure is None:
                     partial.rename(out)
-                if failure is None:
                     self._making.pop((video_id, kind), None)
         except subprocess.TimeoutExpired:
             failure = VideoError("No copy of the video could be made in time.", found=f"more than {TIMEOUT_S:.0f} s")
@@ -145,11 +162,19 @@ class Previews:
             process.kill()
             process.wait()
             with self._lock:
-                self._processes.discard(process)
+                self._processes.pop(process, None)
             partial.unlink(missing_ok=True)
         if failure is not None:
             raise failure
         return out
+
+
+def _partial_of(out: Path) -> Path:
+    return out.with_name(f"{PARTIAL_PREFIX}{out.name}")
+
+
+def _erased() -> VideoError:
+    return VideoError("The video was erased before a copy of it was made.")
 
 
 def _failure(output: bytes, code: int) -> VideoError | None:

@@ -253,6 +253,7 @@ class JobQueue:
         """Cancel a job, wherever it runs; its worker is killed within two seconds."""
         DBOS.cancel_workflow(job_id)
         self.stop_worker(job_id)
+        self._files.keep_outcome(job_id, failed(VideoError("The job was cancelled.")))  # when it ended, for its expiry
 
     def stop_worker(self, job_id: str) -> None:
         """Kill the worker of a job, if it has one; the job does not start another."""
@@ -304,7 +305,7 @@ class JobQueue:
     def _attempts(self, job_id: str, request: AnalysisRequest | ExportRequest) -> tuple[bytes, int]:
         """Run workers until one gives its result, the time is up, or too many were killed: output and exit code."""
         is_over = deadline_in(self._config.job_timeout_s)
-        is_cancelled = self._cancel_watch(job_id)
+        is_cancelled = self._cancel_watch(job_id, request.folder)
 
         def give_up() -> bool:
             return is_over() or self._stopping.is_set() or is_cancelled()
@@ -318,15 +319,17 @@ class JobQueue:
             self._stopping.wait(min(2.0 ** (attempt - 1), MAX_BACKOFF_S))
         return output, code
 
-    def _cancel_watch(self, job_id: str) -> Callable[[], bool]:
-        """Whether the job was cancelled: here, or, asked now and then, on another host."""
+    def _cancel_watch(self, job_id: str, folder: Path) -> Callable[[], bool]:
+        """Whether the job was cancelled or erased: here, or, asked now and then, on another host."""
         asked = time.monotonic()
 
         def is_cancelled() -> bool:
             nonlocal asked
             if job_id not in self._cancelled and time.monotonic() - asked > CANCEL_CHECK_S:
                 asked = time.monotonic()
-                with suppress(Exception):  # a database that does not answer cancels nothing
+                with suppress(Exception):  # a disk or a database that does not answer cancels nothing
+                    if not folder.is_dir():
+                        self._cancelled.add(job_id)
                     known = DBOS.list_workflows(workflow_ids=[job_id], load_input=False, load_output=False)
                     if not known or known[0].status == "CANCELLED":
                         self._cancelled.add(job_id)

@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from visionllm_interaction.errors import VisionLLMError
-from visionllm_interaction.utils.file_locks import wait_for_lock_file
+from visionllm_interaction.errors import VideoError, VisionLLMError
+from visionllm_interaction.utils.file_locks import try_lock_file, wait_for_lock_file
+from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 LOCK_NAME = ".analysis.lock"
+"""Lock in the folder of a job, held while a worker is at it, on whichever host."""
+WORKER_END_S = 10.0
+"""Longest time to wait for the worker of a job that is erased; another host looks every second whether it is."""
 PROGRESS = b"progress "
 """Begins a line of stdout that says how many frames are read, and how many there are."""
 PROGRESS_EVERY_S = 0.5
@@ -86,6 +90,21 @@ def failed(error: VisionLLMError) -> JobOutcome:
     return {"status": "failed", "result": None, "error": error.to_dict()}
 
 
+def wait_for_worker(folder: Path) -> None:
+    """Wait until no worker is at the job of a folder that was moved away: whoever runs one stops it within seconds.
+
+    What is erased after that stays erased: no worker publishes anything any more.
+
+    Args:
+        folder: where the folder of the job is now.
+    """
+    lock = try_lock_file(folder / LOCK_NAME, wait_s=WORKER_END_S)
+    if lock is None:
+        log.warning("a worker is still at a job that is erased: it may bring back what it was at")
+    else:
+        lock.release()
+
+
 class Analyst:
     """Analyses one video after another, with the detector of the last one kept.
 
@@ -116,7 +135,13 @@ class Analyst:
         Returns:
             How it ended.
         """
-        with wait_for_lock_file(request.folder / LOCK_NAME):
+        try:
+            lock = wait_for_lock_file(request.folder / LOCK_NAME)
+        except FileNotFoundError:
+            return failed(_erased())
+        with lock:
+            if not request.folder.is_dir():  # while the lock was waited for
+                return failed(_erased())
             try:
                 result = self._analyse(request) if isinstance(request, AnalysisRequest) else self._export(request)
                 return {"status": "done", "result": result, "error": None}
@@ -178,9 +203,16 @@ def _read_requests(requests: queue.Queue[AnalysisRequest | ExportRequest]) -> No
     os._exit(ORPHANED)
 
 
+def _erased() -> VideoError:
+    return VideoError("The video was erased before its job had begun.")
+
+
 def _log_to(path: Path) -> None:
-    """Send the output of libraries to the log of the job."""
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Send the output of libraries to the log of the job; nowhere if it was erased, or the disk is full."""
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

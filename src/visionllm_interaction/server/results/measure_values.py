@@ -6,6 +6,7 @@ import io
 import shlex
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.plugins import all_measures
-from visionllm_interaction.store.layout import RECORD_FILE, list_videos
+from visionllm_interaction.server.results.store_views import Written, files_written
+from visionllm_interaction.store.layout import list_videos
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _KEPT = 3
 """Tables kept: the whole videos, and those of the last bins that were asked for."""
 FILTERS = ("measure", "subject", "object", "predicate", "video_id")
-Signature = tuple[tuple[str, int], ...]
+Signature = tuple[tuple[str, Written], ...]
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,11 @@ class MeasureValues:
             return known[1]
 
     def _signature(self) -> Signature:
-        """Which videos the store holds, and when each was written, with its codes and corrections."""
-        found: list[tuple[str, int]] = []
+        """Which videos the store holds, and when each of their files was written, corrections and codes too."""
+        found: list[tuple[str, Written]] = []
         for video_id in list_videos(self._store):
-            folder = self._store / "videos" / video_id
-            times = [path.stat().st_mtime_ns for path in folder.iterdir()] if (folder / RECORD_FILE).exists() else [0]
-            found.append((video_id, max(times)))
+            with suppress(FileNotFoundError):  # erased, or analysed anew, meanwhile
+                found.append((video_id, files_written(self._store / "videos" / video_id)))
         return tuple(found)
 
 

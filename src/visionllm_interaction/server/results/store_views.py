@@ -19,6 +19,7 @@ from typing import Any
 from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.audit_corrections import FOLDER as CORRECTIONS
 from visionllm_interaction.store.columns import COLUMNS
+from visionllm_interaction.store.layout import CORRECTED_FOLDER as CORRECTED
 from visionllm_interaction.store.layout import RECORD_FILE, STORE_FILE, list_videos
 from visionllm_interaction.utils.logs import log
 
@@ -34,16 +35,18 @@ class StoreViews:
 
     Args:
         store: the store's folder.
-        folder: where the parts lie; emptied by :meth:`prepare`.
+        folder: where the parts of all processes lie.
+        owner: name of this process, whose parts :meth:`prepare` removes.
     """
 
-    def __init__(self, store: Path, folder: Path) -> None:
+    def __init__(self, store: Path, folder: Path, *, owner: str) -> None:
         self._store = store
-        self._folder = folder
+        self._all = folder
+        self._folder = folder / owner
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Remove the parts of an earlier process."""
+        """Remove the parts of an earlier process of this name."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def part(self, video_ids: Collection[str]) -> Path:
@@ -63,10 +66,11 @@ class StoreViews:
         return folder
 
     def erase(self, video_id: str) -> None:
-        """Remove every part with a video: its links name it."""
+        """Remove every part with a video, those of other processes too: its links name it."""
         with self._lock:
-            for link in self._folder.glob(f"*/videos/{video_id}"):
-                shutil.rmtree(link.parents[1], ignore_errors=True)
+            for part in self._all.glob("*/*"):
+                if (part / "videos" / video_id).is_symlink():  # glob would not find one whose video is gone already
+                    shutil.rmtree(part, ignore_errors=True)
 
     def _make(self, folder: Path, video_ids: frozenset[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -144,6 +148,20 @@ def files_written(folder: Path) -> Written:
     """Name, time and size of each file of a folder, and of the folders in it (corrections are made in one)."""
     found = [(one.name, one.stat()) for one in sorted(folder.iterdir())]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+def store_written(store: Path) -> Written:
+    """Time and inode of each video's folder and of its corrections: another one once a video was changed or erased."""
+    folders = [store / "videos" / video_id for video_id in list_videos(store)]
+    return tuple(one for folder in folders for one in (_folder_written(folder), _folder_written(folder / CORRECTED)))
+
+
+def _folder_written(folder: Path) -> tuple[str, int, int]:
+    try:
+        stat = folder.stat()
+    except OSError:  # erased meanwhile, or nobody has corrected the video
+        return folder.name, 0, 0
+    return folder.name, stat.st_mtime_ns, stat.st_ino
 
 
 def _fault_of(folder: Path) -> str | None:

@@ -44,7 +44,7 @@ class VisibleStore:
         self._damaged = damaged
         self._reason = reason
         self._measures = measures
-        self._views = StoreViews(config.store_dir, config.views_dir)
+        self._views = StoreViews(config.store_dir, config.views_dir, owner=config.executor_id)
         self._conversations = Conversations()
         self._measure_values: dict[Path, MeasureValues] = {}
 

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
+from visionllm_interaction.server.http.stored_files import StoredFileResponse
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.jobs.exports import ExportOptions
 from visionllm_interaction.server.openapi import problems
@@ -65,7 +66,7 @@ def get_export_file(request: Request, video_id: VideoId, job_id: JobId, name: Fi
     if path is None:
         raise not_found("file", name)
     kind = "video/mp4" if path.suffix == ".mp4" else "application/octet-stream"
-    return FileResponse(path, media_type=kind, filename=path.name)
+    return StoredFileResponse(path, media_type=kind, filename=path.name)
 
 
 @router.delete(

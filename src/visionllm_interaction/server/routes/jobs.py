@@ -88,10 +88,12 @@ def get_job(request: Request, job_id: JobId) -> VideoJob:
 )
 def stream_job(request: Request, job_id: JobId, seconds: Seconds = 600.0) -> StreamingResponse:
     """Server-sent events (`event: job`, the job as JSON): its state now, then each change, to the end of the job."""
-    service = context_of(request).service
+    service, principal = context_of(request).service, known_principal(request)
     service.job_control.get(job_id)
 
     def look() -> Snapshot:
+        if not principal.sees(service.projects.project_of("job_id", job_id)):  # it went to another project, or is gone
+            return {}
         return {name: VideoJob.of(one).model_dump_json() for name, one in service.jobs.get([job_id]).items()}
 
     return stream_changes(

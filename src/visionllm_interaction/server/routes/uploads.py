@@ -7,6 +7,7 @@ arrived after a connection was cut. When the last byte is here, the video is che
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from email.utils import formatdate
@@ -164,7 +165,10 @@ async def append_bytes(request: Request, response: Response, upload_id: UploadId
             fix=f"ask with HEAD /v1/uploads/{upload_id[:40]}, and go on from there",
         )
     if upload.job_id is None:
-        arrived = await _append(request, service, upload, offset)
+        try:
+            arrived = await _append(request, service, upload, offset)
+        except FileNotFoundError:  # it was given up meanwhile
+            raise not_found("upload", upload_id) from None
     audited = None
     if arrived == upload.length:
         audited = await run_in_threadpool(_complete, request, service, upload)
@@ -184,12 +188,16 @@ def delete_upload(request: Request, upload_id: UploadId) -> None:
 
 async def _append(request: Request, service: Service, upload: ResumableUpload, offset: int) -> int:
     """Write what the request brings; bytes that came before it was cut off stay."""
-    with service.resumable.appending(upload, offset) as file:
+    file = service.resumable.open(upload, offset)
+    try:
         async for chunk in request.stream():
             if not await run_in_threadpool(file.write, chunk):
                 message = "The request has more bytes than the upload."
                 raise http_problem(413, message, code="TUS-LENGTH", expected=f"{upload.length} bytes in all")
         return file.offset
+    finally:
+        # Shielded: it is closed also where the client has hung up. In a thread: the others are answered meanwhile.
+        await asyncio.shield(run_in_threadpool(file.close))
 
 
 def _complete(request: Request, service: Service, upload: ResumableUpload) -> str | None:

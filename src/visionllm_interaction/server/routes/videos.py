@@ -19,6 +19,7 @@ from visionllm_interaction.server.http.idempotency_keys import (
     IdempotentRoute,
     answered_once,
 )
+from visionllm_interaction.server.http.stored_files import StoredFileResponse
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.intake.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.intake.video_intake import AcceptedUpload
@@ -264,7 +265,7 @@ def get_detections(
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
     """The file as it is. Range requests are supported, so that a player can seek."""
     path = context_of(request).service.video_files.playable(video_id)
-    return FileResponse(path)
+    return StoredFileResponse(path)
 
 
 @router.get(
@@ -285,7 +286,7 @@ async def get_copy(request: Request, video_id: VideoId) -> Response:
     service = context_of(request).service
     path = await run_in_threadpool(service.video_files.playable, video_id)
     copy = await service.previews.wait(video_id, "copy", path, seconds=COPY_WAIT_S)
-    return FileResponse(copy) if copy else _in_work()
+    return StoredFileResponse(copy) if copy else _in_work()
 
 
 @router.get(
@@ -306,7 +307,7 @@ async def get_poster(request: Request, video_id: VideoId) -> Response:
     service = context_of(request).service
     path = await run_in_threadpool(service.video_files.playable, video_id)
     poster = await service.previews.wait(video_id, "poster", path, seconds=POSTER_WAIT_S)
-    return FileResponse(poster) if poster else _in_work()
+    return StoredFileResponse(poster) if poster else _in_work()
 
 
 def job_response(job: VideoJob, status: int = 202) -> Response:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 
 from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.server.results.store_views import Written
 
 MOST = 200
-Turn = tuple[str, tuple[str, ...], str | None]
+StoreState = tuple[str, Written]
+"""A store, and when its videos were written: an answer from other ones is nothing to lean on."""
+Turn = tuple[StoreState, tuple[str, ...], str | None]
 
 
 class Conversations:
@@ -20,12 +23,12 @@ class Conversations:
         self._answers: dict[Turn, Answer] = {}
         self._lock = threading.Lock()
 
-    def get(self, store: str, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
+    def get(self, store: StoreState, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
         """The answer to the last of some questions; None if it is not kept."""
         with self._lock:
             return self._answers.get((store, questions, video_id))
 
-    def keep(self, store: str, questions: tuple[str, ...], video_id: str | None, answer: Answer) -> None:
+    def keep(self, store: StoreState, questions: tuple[str, ...], video_id: str | None, answer: Answer) -> None:
         """Keep an answer; a refusal is nothing to lean on."""
         if answer.status != "answered":
             return

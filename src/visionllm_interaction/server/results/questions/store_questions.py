@@ -16,8 +16,9 @@ from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_
 from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
 from visionllm_interaction.reasoning.pipeline import checked_question
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.questions.conversations import Conversations
+from visionllm_interaction.server.results.questions.conversations import Conversations, StoreState
 from visionllm_interaction.server.results.questions.example_questions import example_questions
+from visionllm_interaction.server.results.store_views import store_written
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import open_store
 
@@ -89,14 +90,14 @@ class StoreQuestions:
             UsageError: if a question is empty or too long.
         """
         asked = checked_question(question, self.reason)
+        state = self._state()
+        reply = None
         if list_videos(self.store) and after:
-            last = self._answered(tuple(after), video_id)
+            last = self._answered(state, tuple(after), video_id)
             reply = follow_up(asked, last, self.store, config=self.reason, measures=self.measures, tell=tell)
-            if reply is not None:
-                self._keep((*after, question), video_id, reply.answer)
-                return reply
-        reply = Reply(self.ask(asked, video_id=video_id, tell=tell))
-        self._keep((*after, question), video_id, reply.answer)
+        if reply is None:
+            reply = Reply(self.ask(asked, video_id=video_id, tell=tell))
+        self.conversations.keep(state, (*after, question), video_id, reply.answer)
         return reply
 
     def examples(self, video_id: str) -> list[str]:
@@ -104,9 +105,12 @@ class StoreQuestions:
         with open_store(self.store) as store:
             return example_questions(store, video_id, reason=self.reason, measures=self.measures)
 
-    def _answered(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
+    def _state(self) -> StoreState:
+        return str(self.store), store_written(self.store)
+
+    def _answered(self, state: StoreState, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
         """The answer to the last of some questions: the one that was given, or given anew by the rules."""
-        known = self.conversations.get(str(self.store), questions, video_id)
+        known = self.conversations.get(state, questions, video_id)
         if known is not None:
             return known
         last: Answer | None = None
@@ -116,11 +120,8 @@ class StoreQuestions:
             answer = reply.answer if reply is not None else self.ask(asked, planner="rules", video_id=video_id)
             last = answer if answer.status == "answered" else last
         if last is not None:
-            self._keep(questions, video_id, last)
+            self.conversations.keep(state, questions, video_id, last)
         return last
-
-    def _keep(self, questions: tuple[str, ...], video_id: str | None, answer: Answer) -> None:
-        self.conversations.keep(str(self.store), questions, video_id, answer)
 
     def _about(self, question: str, video_id: str | None) -> str:
         """The question, with the video named if it names none and does not say that it is about all."""

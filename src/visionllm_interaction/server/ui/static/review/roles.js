@@ -13,7 +13,7 @@ const EVIDENCE = { face: "the face", proportions: "proportions of the body", loo
 
 // What the analysis says about somebody, in words.
 export function estimateOf({ child_probability: chance, evidence }) {
-  if (chance === null) return "the images say nothing";
+  if (chance === null) return "the images do not tell a child from an adult";
   const by = evidence.length ? `, by ${evidence.map((one) => EVIDENCE[one] || one).join(", ")}` : "";
   return `the images say: child with ${Math.round(100 * chance)} %${by}`;
 }

@@ -46,7 +46,7 @@ export function AskBox({ videoId = null, onEvidence, after = Promise.resolve() }
     event.preventDefault();
     ask(question);
   };
-  const about = videoId ? "this video" : "the analysed videos";
+  const about = videoId ? "this video" : "these videos";
   return html`<section class="panel ask" aria-labelledby="ask-title">
     <h2 id="ask-title">Ask</h2>
     <form class="ask-row" onSubmit=${send}>

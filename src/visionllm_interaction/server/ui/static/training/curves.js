@@ -18,9 +18,17 @@ export function Curves({ epochs, best }) {
   })}</div>`;
 }
 
+// The top of an axis from 0 that holds a value, and round marks on it, at most six.
+export function scaleOf(most) {
+  const unit = 10 ** Math.floor(Math.log10(most / 5));
+  const step = [1, 2, 2.5, 5, 10].map((one) => one * unit).find((one) => 5 * one >= most);
+  const count = Math.ceil(most / step - 1e-9);
+  return [count * step, Array.from({ length: count + 1 }, (_, n) => Number((n * step).toPrecision(6)))];
+}
+
 function Plot({ title, lines, epochs, best }) {
   const values = lines.flatMap(([name]) => epochs.map((row) => row[name])).filter(Number.isFinite);
-  const high = Math.max(...values, 0.01) * 1.05, last = Math.max(...epochs.map((row) => row.epoch), 1), first = Math.min(...epochs.map((row) => row.epoch), last);
+  const [high, marks] = scaleOf(Math.max(...values, 0.01)), last = Math.max(...epochs.map((row) => row.epoch), 1), first = Math.min(...epochs.map((row) => row.epoch), last);
   const x = (epoch) => LEFT + ((epoch - first) / Math.max(last - first, 1)) * (WIDTH - LEFT - RIGHT), y = (value) => TOP + (1 - Math.max(value, 0) / high) * (HEIGHT - TOP - BOTTOM);
   const step = Math.max(1, Math.ceil((last - first) / 8));
   const ticks = [...new Set(epochs.map((row) => row.epoch))].filter((epoch) => (epoch - first) % step === 0);
@@ -28,7 +36,7 @@ function Plot({ title, lines, epochs, best }) {
   const save = (event) => saveSvg(event.target.closest(".curve-plot").querySelector("svg"), `${title.toLowerCase().replace(" ", "_")}.svg`);
   return html`<div class="curve-plot"><div class="title-row"><h3>${title}</h3><span class="grow"></span><button class="button small quiet" onClick=${save} aria-label=${`Download SVG of ${title}`}>SVG</button></div>
     <svg class="plot narrow" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${about}>
-      ${[0, 0.25, 0.5, 0.75, 1].map((part) => html`<g key=${part}><line class="grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(part * high)} y2=${y(part * high)} /><text class="tick" x=${LEFT - 6} y=${y(part * high) + 4} text-anchor="end">${number(Number((part * high).toPrecision(2)))}</text></g>`)}
+      ${marks.map((mark) => html`<g key=${mark}><line class="grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(mark)} y2=${y(mark)} /><text class="tick" x=${LEFT - 6} y=${y(mark) + 4} text-anchor="end">${mark}</text></g>`)}
       ${ticks.map((epoch) => html`<text key=${epoch} class="tick" x=${x(epoch)} y=${HEIGHT - 18} text-anchor="middle">${epoch}</text>`)}
       ${best !== null && html`<line class="best" x1=${x(best)} x2=${x(best)} y1=${TOP} y2=${HEIGHT - BOTTOM}><title>best epoch ${best}</title></line>`}
       ${lines.map(([name, text], n) => {

@@ -29,9 +29,9 @@ export function Exports({ id, may }) {
   };
   const act = (path, method) => api(path, { method }).then(() => setProblem(null), setProblem);
   return html`<section class="panel" aria-labelledby="exports-title"><h2 id="exports-title">Export</h2>
-    <form class="form-row" onSubmit=${start}>
-      <label>As <select class="export-format" onChange=${(event) => setFormat(event.target.value)}>${FORMATS.map(([group, some]) => html`<optgroup label=${group}>${some.map(([key, text]) => html`<option value=${key} selected=${key === format}>${text}</option>`)}</optgroup>`)}</select></label>
-      <label>Values <select onChange=${(event) => setValues(event.target.value)}><option value="corrected">as corrected</option><option value="detected">as detected</option></select></label>
+    <form class="form-row export-form" onSubmit=${start}>
+      <label><span class="export-name">As</span> <select class="export-format" onChange=${(event) => setFormat(event.target.value)}>${FORMATS.map(([group, some]) => html`<optgroup label=${group}>${some.map(([key, text]) => html`<option value=${key} selected=${key === format}>${text}</option>`)}</optgroup>`)}</select></label>
+      <label><span class="export-name">Values</span> <select onChange=${(event) => setValues(event.target.value)}><option value="corrected">as corrected</option><option value="detected">as detected</option></select></label>
       <button class="button small primary">Export</button></form>
     ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     <ul class="exports" aria-label="Exports" aria-live="polite">${jobs.map((job) => html`<${ExportRow} key=${job.job_id} id=${id} job=${job} act=${act} may=${may} />`)}</ul>
@@ -44,7 +44,7 @@ function ExportRow({ id, job, act, may }) {
   const name = NAMES[options?.format] || "Export";
   const address = videoPath(id, `/exports/${encodeURIComponent(job.job_id)}`);
   const busy = status === "queued" || status === "running";
-  return html`<li class="export-item"><span class="upload-name">${name}</span> <span class="note">${options?.values === "detected" ? "as detected" : ""}</span>
+  return html`<li class="export-item"><span class="upload-name">${name}</span> ${options?.values === "detected" && html`<span class="note">as detected</span>`}
     ${busy && html`<progress value=${progress ?? undefined} aria-label=${`Export as ${name}`}></progress> <span class="note">${status === "queued" ? "waiting" : left(job.seconds_left) || "being made"}</span>
       ${may && html`<button class="button small quiet" onClick=${() => act(`/jobs/${encodeURIComponent(job.job_id)}/cancel`, "POST")}>Cancel</button>`}`}
     ${status === "done" && (result?.files || []).map((file) => html`<a class="button small" download=${file.name} href=${`/v1${address}/files/${encodeURIComponent(file.name)}`}>${file.name} <span class="note">${megabytes(file.bytes)}</span></a>`)}

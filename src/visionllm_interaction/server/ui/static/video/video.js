@@ -54,8 +54,7 @@ export function VideoPage({ id }) {
     video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : `analysed ${day(video.analysed_at)}`, `id ${id}`];
   return html`<main class="page wide">
     <div class="title-row"><h1>${video.name || id}</h1><span class="note grow">${facts.filter(Boolean).join(" · ")}</span>
-      ${may && html`<${AboutVideo} video=${video} changed=${setVideo} />`}
-      ${may && html`<${EraseButton} video=${video} erased=${() => location.assign("/ui/")} />`}</div>
+      ${may && html`<span class="actions"><${AboutVideo} video=${video} changed=${setVideo} /><${EraseButton} video=${video} erased=${() => location.assign("/ui/")} /></span>`}</div>
     ${video.analysed
       ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><div class="side"><${AskBox} videoId=${id} onEvidence=${evidence} after=${drawn} /><${Exports} id=${id} may=${may} /></div></div>`
       : html`<${Waiting} video=${video} may=${may} />`}

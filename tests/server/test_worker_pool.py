@@ -1,0 +1,87 @@
+"""Workers that die at bad moments cost a job an attempt, never its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from visionllm_interaction.server.intake.uploads import Uploads
+from visionllm_interaction.server.jobs.exports import ExportOptions, Exports
+from visionllm_interaction.server.jobs.worker import LOCK_NAME, AnalysisRequest, Analyst, ExportRequest
+from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
+
+REQUEST = ExportRequest(
+    folder=Path("f"), files=Path("f"), video=None, video_id="v", store=Path("s"), options={}, detector=None, settings={}
+)
+
+
+def test_a_worker_that_is_killed_before_it_has_read_its_request_is_replaced() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    worker = Worker(process)
+    process.kill()
+    process.wait()
+    assert worker.run(REQUEST, give_up=lambda: False) == (b"", -9), "tried again, as after any other kill"
+    WorkerPool(size=0, threads=1, detector=lambda: None).give_back(worker)
+    assert process.stdin is not None and process.stdin.closed
+
+
+def analysis(folder: Path) -> AnalysisRequest:
+    return AnalysisRequest(
+        folder=folder,
+        video=folder / "visit.mp4",
+        video_id="visit",
+        sha256="0",
+        store=folder.parent / "store",
+        detector=folder / "x.onnx",
+        view="room",
+        analysis={},
+    )
+
+
+def test_a_job_that_was_erased_before_its_worker_began_leaves_nothing(tmp_path: Path) -> None:
+    outcome = Analyst().do(analysis(tmp_path / "erased"))
+    assert outcome["status"] == "failed" and "erased" in str(outcome["error"])
+    assert list(tmp_path.iterdir()) == [], "no store, and no entry of its ledger"
+
+
+def test_a_worker_goes_on_after_a_job_whose_folder_is_gone(tmp_path: Path) -> None:
+    worker = WorkerPool(size=0, threads=1, detector=lambda: None).take()
+    for _ in range(2):
+        output, code = worker.run(analysis(tmp_path / "erased"), give_up=lambda: False)
+        assert code == 0 and b"erased" in output
+    worker.end()
+
+
+def test_erasing_waits_for_the_worker_of_another_host(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads", tmp_path / "incoming")
+    uploads.prepare()
+    folder = tmp_path / "uploads" / "visit"
+    folder.mkdir()
+    at_work = wait_for_lock_file(folder / LOCK_NAME)
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        at_work.release()
+
+    threading.Timer(0.5, end).start()
+    assert uploads.erase("visit") and ended.is_set()
+    assert [path.name for path in (tmp_path / "uploads").iterdir()] == [".lock"]
+
+
+def test_a_worker_that_does_not_end_keeps_nothing_from_being_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visionllm_interaction.server.jobs.worker.WORKER_END_S", 0.1)
+    exports = Exports(tmp_path, expiry_s=3600)
+    export = exports.create("visit", ExportOptions(format="csv"))
+    with wait_for_lock_file(exports.folder(export) / LOCK_NAME):
+        exports.delete(export)
+    assert exports.all() == []
