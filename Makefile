@@ -99,24 +99,24 @@ test-compose: $(VENV)/.ready-dev ## All services together, with a fault drill; n
 test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+	for script in benchmarks/*/bench_*.py; do $(BIN)/python $$script; done
 bench-annotations: $(VENV)/.ready-dev ## Annotation files and pictures at COCO's size (some minutes)
-	$(BIN)/python benchmarks/annotations.py
-	$(BIN)/python benchmarks/image_checks.py
-	$(BIN)/python benchmarks/transform.py
-	$(BIN)/python benchmarks/stages_memory.py
+	$(BIN)/python benchmarks/datasets/annotations.py
+	$(BIN)/python benchmarks/datasets/image_checks.py
+	$(BIN)/python benchmarks/datasets/transform.py
+	$(BIN)/python benchmarks/datasets/stages_memory.py
 bench-analysis: $(VENV)/.ready-dev ## Relations, measures, exchange with other tools, a store of 100 hours (some minutes)
-	for name in symbols measures exchange store; do $(BIN)/python benchmarks/$$name.py; done
+	for name in video/symbols measures/measures interop/exchange measures/store; do $(BIN)/python benchmarks/$$name.py; done
 bench-video: $(VENV)/.ready-dev ## Tracking, blur, overlap, memory over two hours (about ten minutes)
-	$(BIN)/python benchmarks/tracking.py
-	$(BIN)/python benchmarks/video.py overlap
-	$(BIN)/python benchmarks/video.py memory
+	$(BIN)/python benchmarks/video/tracking.py
+	$(BIN)/python benchmarks/video/video.py overlap
+	$(BIN)/python benchmarks/video/video.py memory
 bench-validity: $(VENV)/.ready-dev ## Coverage of intervals, widths, the audit planner, permutation tests (some minutes)
-	$(BIN)/python benchmarks/validity.py
+	$(BIN)/python benchmarks/validity/validity.py
 bench-service: $(VENV)/.ready-dev ## The service under load beside the bare detector, DETECTOR=FILE (about ten minutes)
-	$(BIN)/python benchmarks/service_load.py --detector $(DETECTOR)
+	$(BIN)/python benchmarks/service/service_load.py --detector $(DETECTOR)
 bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/detection/gpu.py
 
 ##@ Upkeep
 images: ## The four container images, with the commit in their labels; needs a Docker engine (one: IMAGES=cpu)

@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
-from room_truth import RoomTruth, total
-from rooms import make_rooms
+from truth.room_truth import RoomTruth, total
+from truth.rooms import make_rooms
 
 from visionllm_interaction.reasoning import describe
 

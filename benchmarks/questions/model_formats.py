@@ -1,6 +1,6 @@
 """In which form a local model writes expressions best: text in JSON, text under a grammar, or a tree under a schema.
 
-    python benchmarks/questions/model_formats.py benchmarks/questions/paraphrases.tsv --folder /tmp/rooms \
+    python benchmarks/questions/model_formats.py benchmarks/questions/lists/paraphrases.tsv --folder /tmp/rooms \
         --endpoint http://127.0.0.1:8081 --every 8
 
 The model is asked alone: what the rules read does not help it. A reply is right if its expression gives the value of
@@ -24,7 +24,7 @@ from typing import Any
 
 from paraphrases import answer_of, meant
 from people_questions import judge
-from rooms import make_rooms
+from truth.rooms import make_rooms
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.parser import parse

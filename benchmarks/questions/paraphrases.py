@@ -1,6 +1,6 @@
 """Ask one question in many wordings: each must give what the expression beside it gives.
 
-    python benchmarks/questions/paraphrases.py benchmarks/questions/paraphrases.tsv --folder /tmp/rooms
+    python benchmarks/questions/paraphrases.py benchmarks/questions/lists/paraphrases.tsv --folder /tmp/rooms
 
 The list has the columns ``id``, ``language``, ``question``, and the expression that the question means with its
 ``reading`` (and ``than``, ``top``, ``threshold``). Where there is no expression, ``reading`` holds a word that the
@@ -10,16 +10,15 @@ of questions alone: both values are computed by the engine.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from list_arguments import chosen_questions, list_parser, reason_config
 from people_questions import judge
-from readings import Expected, Value
-from rooms import make_rooms
+from truth.readings import Expected, Value
+from truth.rooms import make_rooms
 
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ReasonConfig, ask
@@ -86,19 +85,8 @@ def _values(answer: Answer) -> Iterator[tuple[str, Value]]:
 
 def main() -> None:
     """Print the verdict of each wording: right only if it is right on every store."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("questions", type=Path)
-    parser.add_argument("--folder", type=Path, required=True, help="videos and stores are made here")
-    parser.add_argument("--planner", choices=("rules", "auto", "llm"), default="rules")
-    parser.add_argument("--endpoint", help="address of the language model")
-    parser.add_argument("--model", default="local")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
-    parser.add_argument("--only", nargs="*")
-    given = parser.parse_args()
-    endpoint = {"base_url": given.endpoint, "model": given.model, "timeout_s": 600} if given.endpoint else {}
-    config = ReasonConfig.model_validate({"endpoint": endpoint})
-    with given.questions.open(encoding="utf-8", newline="") as file:
-        questions = [row for row in csv.DictReader(file, delimiter="\t") if not given.only or row["id"] in given.only]
+    given = list_parser(__doc__).parse_args()
+    config, questions = reason_config(given), chosen_questions(given)
     rooms = [make_rooms(given.folder / f"seed{seed}", seed=seed, videos=2)[0] for seed in given.seeds]
     overall: Counter[str] = Counter()
     for row in questions:

@@ -1,18 +1,14 @@
 """Ask questions in people's words of ToyRoom videos and judge the answers by the truth of the videos.
 
-    python benchmarks/questions/people_questions.py QUESTIONS.tsv --folder /tmp/rooms --planner rules
+    python benchmarks/questions/people_questions.py LIST --folder /tmp/rooms --planner rules
 
-The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
-for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
-``five_people_answers.py``, of the third of those in ``five_people_third_answers.py``, and for those of
-``six_people.tsv`` and ``seven_people.tsv`` in ``six_people_answers.py`` and ``seven_people_answers.py``. A question
-whose column ``after`` names another one is asked right after that one, as a follow-up.
+A list of ``lists/`` has the columns ``id``, ``language`` and ``question``; what is right for an id is in the module of
+``expected/`` that is named like the list (``five_people.py`` has that of the first two). A question whose column
+``after`` names another one is asked right after that one, as a follow-up.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
 import json
 import re
 from collections import Counter
@@ -20,15 +16,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from development_answers import ANSWERS as DEVELOPMENT
-from expected_answers import ANSWERS as HANDED
-from five_people_answers import ANSWERS as FIVE_PEOPLE
-from five_people_third_answers import THIRD
-from readings import Expected, Value
-from room_truth import RoomTruth
-from rooms import make_rooms
-from seven_people_answers import SEVEN
-from six_people_answers import SIX
+from expected.development import ANSWERS as DEVELOPMENT
+from expected.five_people import ANSWERS as FIVE_PEOPLE
+from expected.five_people_third import THIRD
+from expected.handed import ANSWERS as HANDED
+from expected.seven_people import SEVEN
+from expected.six_people import SIX
+from list_arguments import chosen_questions, list_parser, reason_config
+from truth.readings import Expected, Value
+from truth.room_truth import RoomTruth
+from truth.rooms import make_rooms
 
 from visionllm_interaction.reasoning import ReasonConfig
 from visionllm_interaction.reasoning.answers import Answer, Claim
@@ -159,20 +156,10 @@ def run(
 
 def main() -> None:
     """Run the list and print the verdict of each question: right only if it is right on every store."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("questions", type=Path)
-    parser.add_argument("--folder", type=Path, required=True, help="videos and stores are made here")
-    parser.add_argument("--planner", choices=("rules", "auto", "llm"), default="rules")
-    parser.add_argument("--endpoint", help="address of the language model")
-    parser.add_argument("--model", default="local")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    parser = list_parser(__doc__)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--only", nargs="*")
     given = parser.parse_args()
-    endpoint = {"base_url": given.endpoint, "model": given.model, "timeout_s": 600} if given.endpoint else {}
-    config = ReasonConfig.model_validate({"endpoint": endpoint})
-    with given.questions.open(encoding="utf-8", newline="") as file:
-        questions = [row for row in csv.DictReader(file, delimiter="\t") if not given.only or row["id"] in given.only]
+    config, questions = reason_config(given), chosen_questions(given)
     rooms = {seed: make_rooms(given.folder / f"seed{seed}", seed=seed, videos=2) for seed in given.seeds}
     found = run(questions, rooms, config=config, planner=given.planner)
     by_question: dict[str, list[Judged]] = {}

@@ -19,7 +19,9 @@ from typing import Any
 
 import httpx
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reasoning"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reasoning" / "wording"))
 
 import test_reason_ground
 import test_reason_wording

@@ -12,7 +12,7 @@ import torch
 from faulty_detectors import BallDetector, Images
 
 from visionllm_interaction.analysis import AnalysisConfig, analyze
-from visionllm_interaction.analysis.analyze_video import AnalysisTask
+from visionllm_interaction.analysis.analysis_task import AnalysisTask
 from visionllm_interaction.analysis.failures import is_out_of_memory
 from visionllm_interaction.analysis.ray_backend import _Worker
 from visionllm_interaction.detection.runtimes.factory import load_detector

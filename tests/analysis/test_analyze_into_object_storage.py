@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from visionllm_interaction.analysis import analyze
-from visionllm_interaction.analysis.analyze_video import AnalysisTask, fail_one
+from visionllm_interaction.analysis.analysis_task import AnalysisTask
+from visionllm_interaction.analysis.attempts import fail_one
 from visionllm_interaction.analysis.object_storage import ledger_at
 from visionllm_interaction.artifacts.object_storage.bucket import Bucket
 from visionllm_interaction.cli.application import app

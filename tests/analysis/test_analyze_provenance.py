@@ -75,9 +75,7 @@ def test_a_raised_algorithm_version_is_a_new_analysis(
     if of == "runtime":
         detector.raise_algorithm_version()
     else:
-        monkeypatch.setattr(
-            "visionllm_interaction.analysis.analyze_video.ALGORITHM_VERSION", provenance.ALGORITHM_VERSION + 1
-        )
+        monkeypatch.setattr("visionllm_interaction.analysis.inputs.ALGORITHM_VERSION", provenance.ALGORITHM_VERSION + 1)
     again = analyse(clip)
     before = 1 if of == "runtime" else provenance.ALGORITHM_VERSION
     assert again["status"] == "done" and f"version {before} → {before + 1}" in again["changed"]

@@ -96,6 +96,7 @@ _WORKS: list[tuple[str, list[Any], Callable[[_Made], object]]] = [
         ["STORE", {"limits": StoreLimits()}],
         lambda made: list(made.result.video_ids()) == [made.video_id],
     ),
+    # Gives nothing; below it refuses a folder that is no store.
     ("visionllm_interaction.store.layout:check_store", ["STORE"], lambda made: made.result is None),
     ("visionllm_interaction.store.layout:list_videos", ["STORE"], lambda made: made.result == [made.video_id]),
     (
@@ -229,6 +230,7 @@ _NOT_THERE = [
     ("visionllm_interaction.interop.import_codes:import_codes", 2, {"video_id": "a"}),
     ("visionllm_interaction.store.reader:erase_video", 1, {"video_id": "a"}),
     ("visionllm_interaction.store.reader:Store", 1, {"limits": StoreLimits()}),
+    ("visionllm_interaction.store.layout:check_store", 1, {}),
     ("visionllm_interaction.reasoning.recheck_answer:load_answer", 1, {}),
     ("visionllm_interaction.reasoning.question_templates:load_template", 1, {}),
     ("visionllm_interaction.video.tracking.roles:load_roles", 1, {}),

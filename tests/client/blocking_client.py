@@ -25,7 +25,7 @@ TEXTS = {
     SOURCE.read_text(encoding="utf-8").splitlines()[
         0
     ]: '"""The client that waits for each answer. Made from async_client.py by ``make client``: do not change it."""',
-    '"""As :class:`Client`, for programs with an event loop: every method is awaited.': (
+    '"""As :class:`.blocking_client.Client`, for programs with an event loop: every method is awaited.': (
         '"""A client that waits for each answer.\n\n'
         "    Close it, or use it in a ``with`` statement. It may be shared by threads."
     ),

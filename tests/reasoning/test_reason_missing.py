@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from coded_videos import make_video
 from hand_made_store import NAMES, publish
 
 from visionllm_interaction.core.evidence import Evidence
@@ -248,3 +249,11 @@ def test_girls_and_boys_are_not_children_in_other_words(one_video: Path, word: s
     question = f"hvor mange {word} er det" if word == "jenter" else f"How many {word} are there?"
     answer = ask(question, one_video, planner="rules")
     assert answer.status == "abstained" and f"knows child and not '{word}'" in (answer.reason or "")
+
+
+@pytest.mark.parametrize("limit", ["while the ball is visible", "after the ball appeared"])
+def test_a_distance_within_limits_in_a_store_without_people_is_refused(limit: str, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    make_video(store, {"ball": [(1, 5)], "book": [(2, 6)]}, "a")
+    answer = ask(f"What is the average distance between the ball and the book {limit}?", store, planner="rules")
+    assert answer.status == "abstained" and "distance" in (answer.reason or "")

@@ -18,7 +18,7 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

@@ -16,7 +16,7 @@ from visionllm_interaction.client import Client, ServiceProblem
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 CHANGE = {"kind": "category", "action": "set", "track_id": CUP, "category": "ball"}
 

@@ -137,10 +137,10 @@ def test_a_job_that_waited_does_not_export_what_was_withdrawn_meanwhile(lab: Lab
 
     service = lab.app.state.service
     export = service.exports.create("a", ExportOptions(format="csv"))
-    assert service.request_for(export.job_id).project == PROJECT
+    assert service.job_files.request_for(export.job_id).project == PROJECT
     lab.client.record_consent(PROJECT, "video", "a", "withdrawn")
     with pytest.raises(ConsentMissing):
-        service.request_for(export.job_id)
+        service.job_files.request_for(export.job_id)
 
 
 def test_a_project_that_requires_consent_exports_nothing_without_it(lab: Lab) -> None:

@@ -19,8 +19,8 @@ from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads, safe_name
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads, safe_name
+from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.store.reader import write_codes
 
 CANARY = "what lies outside"

@@ -16,7 +16,7 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, list_keys
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.http.idempotency_keys import KEPT_S
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 CHANGE = {"kind": "category", "action": "set", "track_id": CUP, "category": "ball"}
 ADDRESS = "/v1/videos/a/corrections"

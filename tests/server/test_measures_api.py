@@ -15,7 +15,7 @@ from visionllm_interaction.measures.table import TIDY_SCHEMA
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 
 def test_csv_and_parquet_have_the_rows_that_are_shown(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from visionllm_interaction.server.auth.oidc import CODES_AT_ONCE, Attempt, OidcC
 from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.sessions import COOKIE
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(300)]
 ADDRESS = "http://127.0.0.1:8000"

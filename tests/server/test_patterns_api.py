@@ -20,7 +20,7 @@ from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.store.reader import open_store, write_codes
 from visionllm_interaction.validity.agreement.agree import agree
 from visionllm_interaction.validity.agreement.coding import CodedRecording, Coding

@@ -18,9 +18,9 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.auth.roles import ROLES, Role
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
+from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.projects import video_projects
 from visionllm_interaction.store.layout import list_videos
 

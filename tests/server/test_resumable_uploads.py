@@ -19,8 +19,8 @@ from visionllm_interaction.client import Client, ServiceProblem, resumable_uploa
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig, ServeLimits
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.jobs.uploads import JobOptions
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.service import Service
 
 pytestmark = pytest.mark.timeout(600)

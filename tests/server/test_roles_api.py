@@ -14,7 +14,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.server.results.people_to_review import roles_to_confirm
 from visionllm_interaction.store.reader import open_store
 

@@ -15,7 +15,7 @@ from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
 from visionllm_interaction.server.auth.oidc_config import GroupRights, OidcConfig
 from visionllm_interaction.server.auth.sessions import COOKIE
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Uploads
 
 PROVIDER = [("GET", "/login/oidc"), ("GET", "/login/oidc/callback"), ("GET", "/login/oidc/end")]
 OPEN = {

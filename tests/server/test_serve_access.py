@@ -17,9 +17,9 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import KeyRing, create_key
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import JobOptions, Upload, Uploads
+from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.data_folder import close_to_others
-from visionllm_interaction.server.jobs.uploads import JobOptions, Upload, Uploads
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.readiness import part_states
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.store.video_status_ledger import Ledger, read_ledger

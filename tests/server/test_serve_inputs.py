@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.errors import ImageError, VideoError
 from visionllm_interaction.server import problem_details as problems
-from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads, make_video_id, safe_name
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata, probe_video
+from visionllm_interaction.server.intake.uploads import JobOptions, Uploads, make_video_id, safe_name
+from visionllm_interaction.server.intake.video_probe import VideoMetadata, probe_video
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.video.config import DecodeConfig
 

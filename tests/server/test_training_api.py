@@ -26,9 +26,9 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import JobOptions, Upload
+from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs import worker_pool
-from visionllm_interaction.server.jobs.uploads import JobOptions, Upload
-from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.training.activation import LAST, LOCK, Activations, activated
@@ -278,7 +278,7 @@ def test_the_worker_and_other_processes_follow_the_change(tmp_path: Path, runs: 
     upload = make_upload(worker)
 
     def analysed_with() -> Path:
-        request = worker.request_for(upload.job_id)
+        request = worker.job_files.request_for(upload.job_id)
         assert isinstance(request, AnalysisRequest)
         return request.detector
 

@@ -15,10 +15,12 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.measures.table import measures
 from visionllm_interaction.store.covariates import write_covariates
+from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
 from visionllm_interaction.store.recordings.imported_data import read_recordings, write_imported
 from visionllm_interaction.store.sessions.chapters import read_sessions, remove_from_session, set_session
 from visionllm_interaction.store.sessions.proposals import propose_sessions
+from visionllm_interaction.store.sessions.sessions_as_videos import SessionStore
 from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 from visionllm_interaction.store.video_identity import known_video_id
 from visionllm_interaction.store.video_record import SourceFile
@@ -90,6 +92,13 @@ def test_evidence_of_a_session_lies_in_its_videos_at_their_own_times(tmp_path: P
     [row] = query("total(visible(ball)) in session S by session", store).rows
     places = [(e.video_id, e.begin_s, e.end_s, e.frames, e.track_ids) for e in row.evidence]
     assert places == [("a", 15.0, 20.0, (150, 199), (1,)), ("b", 0.0, 5.0, (0, 49), (1,))]
+
+
+def test_single_frames_are_asked_of_videos_only(tmp_path: Path) -> None:
+    store = make_chapters(tmp_path / "store", [(1, 2)], [(3, 4)])
+    set_session(store, "S", ["a", "b"])
+    with open_store(store) as opened, pytest.raises(UsageError, match="of videos, not of sessions"):
+        SessionStore(opened).rows("SELECT count(*) FROM frames")
 
 
 def test_times_of_a_session_are_those_of_its_clock(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
-    from visionllm_interaction.analysis.analyze_video import Progress, View
+    from visionllm_interaction.analysis.analysis_task import Progress, View
     from visionllm_interaction.analysis.analyze_videos import Pool, analyze
     from visionllm_interaction.analysis.config import AnalysisConfig
     from visionllm_interaction.analysis.video_outcomes import AnalysisResult, VideoResult
@@ -31,9 +31,9 @@ __getattr__ = lazy_attributes(
         "AnalysisConfig": "config",
         "AnalysisResult": "video_outcomes",
         "Pool": "analyze_videos",
-        "Progress": "analyze_video",
+        "Progress": "analysis_task",
         "VideoResult": "video_outcomes",
-        "View": "analyze_video",
+        "View": "analysis_task",
         "analyze": "analyze_videos",
     },
 )

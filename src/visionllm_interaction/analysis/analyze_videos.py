@@ -11,15 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from visionllm_interaction.analysis.analyze_video import (
-    AnalysisTask,
-    Progress,
-    VideoOutcome,
-    View,
-    reason_of,
-    silent,
-    try_one,
-)
+from visionllm_interaction.analysis.analysis_task import AnalysisTask, Progress, View, silent
+from visionllm_interaction.analysis.attempts import VideoOutcome, reason_of, try_one
 from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.object_storage import ledger_at

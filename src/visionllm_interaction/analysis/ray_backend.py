@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import AnalysisTask, VideoOutcome, fail_one, try_one
+from visionllm_interaction.analysis.analysis_task import AnalysisTask
+from visionllm_interaction.analysis.attempts import VideoOutcome, fail_one, try_one
 from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 from visionllm_interaction.utils.logs import log

@@ -49,7 +49,7 @@ class Recipe:
     config: Mapping[str, Any]
     algorithm_version: int
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """Versions of the libraries that decide the result, see :func:`versions.library_versions`."""
+    """Versions of the libraries that decide the result, see :func:`.algorithm_versions.library_versions`."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """The default configuration: a setting that a manifest lacks counts as its default."""
     indifferent: frozenset[str] = frozenset()

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """As :class:`Client`, for programs with an event loop: every method is awaited.
+    """As :class:`.blocking_client.Client`, for programs with an event loop: every method is awaited.
 
     Args:
         address: of the service, for example ``http://127.0.0.1:8000``.

@@ -127,7 +127,7 @@ class RemoteTrack(_Remote):
     end_s: float
     n_detections: int
     mean_confidence: float
-    visible: list[tuple[float, float]]
+    visible: list[tuple[float, float]] = Field(default=[])
     """Intervals `[begin_s, end_s)` in which it is detected."""
 
 

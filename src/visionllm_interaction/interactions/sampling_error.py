@@ -1,7 +1,8 @@
 """What the rate of processed frames lets one know: the error to expect, and what cannot be known at all.
 
-The errors were measured on simulated videos with true relations (``benchmarks/sampling_rates.py``, docs/video.md): the
-sum of the absolute errors of the durations of all pairs over the sum of the true durations, tracking included.
+The errors were measured on simulated videos with true relations (``benchmarks/video/sampling_rates.py``,
+docs/video.md): the sum of the absolute errors of the durations of all pairs over the sum of the true durations,
+tracking included.
 """
 
 from __future__ import annotations

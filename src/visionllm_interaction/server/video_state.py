@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from visionllm_interaction.server.intake.uploads import Upload
 from visionllm_interaction.server.jobs.queue import JobRecord
-from visionllm_interaction.server.jobs.uploads import Upload
 from visionllm_interaction.server.results.video_list_facts import StoredVideo
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +104,16 @@ def write_covariates(store: StrPath, video: str, changes: Mapping[str, Any]) -> 
         UsageError: if a value is impossible.
     """
     check_store(store)
-    video_id = resolve_video(store, video)
-    folder = Path(store) / "videos" / check_video_id(video_id)
-    with wait_for_lock(Path(store)):
+    return _write(Path(store), resolve_video(store, video), changes, where=video)
+
+
+def _write(store: Path, video_id: str, changes: Mapping[str, Any], *, where: str) -> Covariates:
+    folder = store / "videos" / check_video_id(video_id)
+    with wait_for_lock(store):
         if not folder.is_dir():
-            raise unknown_video(Path(store), video_id)
+            raise unknown_video(store, video_id)
         former = read_covariates(store, video_id) or Covariates()
-        updated = _changed(former, changes, video)
+        updated = _changed(former, changes, where)
         write_file(folder / COVARIATES_FILE, (updated.model_dump_json(indent=1) + "\n").encode())
     return updated
 
@@ -166,16 +171,17 @@ def set_covariates_from_csv(store: StrPath, table: StrPath) -> dict[str, Covaria
         StoreError: if the store or a video is not there. Nothing is set then.
     """
     check_store(store)
-    rows = [(_video_of(Path(store), name), values) for name, values in _rows(Path(table))]
-    named = [video_id for video_id, _ in rows]
-    twice = sorted({video_id for video_id in named if named.count(video_id) > 1})
+    store = Path(store)
+    names = _VideoNames(store)
+    rows = [(names.video_of(name), values) for name, values in _rows(Path(table))]
+    twice = sorted(video_id for video_id, times in Counter(video_id for video_id, _ in rows).items() if times > 1)
     if twice:
         raise InputDataError(
             "The table names a video twice.", expected="one row per video", found=twice[0], where=str(table)
         )
     for video_id, values in rows:  # first all checks, then all changes
         _changed(Covariates(), values, video_id)
-    return {video_id: write_covariates(store, video_id, values) for video_id, values in rows}
+    return {video_id: _write(store, video_id, values, where=video_id) for video_id, values in rows}
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -199,18 +205,35 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         yield cells.pop(key), {name: cell for name, cell in cells.items() if name and cell}
 
 
-def _video_of(store: Path, name: str) -> str:
-    """A video by its id, or by the name of its file where one video has it."""
-    if name in list_videos(store):
-        return name
-    from visionllm_interaction.store.video_record import read_record
+class _VideoNames:
+    """The videos of a store by their ids, and by the names of their files: records are read once, if at all."""
 
-    records = [read_record(store / "videos" / video_id) for video_id in list_videos(store)]
-    found = [r.video_id for r in records if r and name in (r.source.name, r.source.path, Path(r.source.name).stem)]
-    if len(found) == 1:
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._ids = frozenset(list_videos(store))
+
+    @cached_property
+    def _of_files(self) -> Mapping[str, list[str]]:
+        """Name of a file, its stem or its path → ids of the videos that were made from one called so, sorted."""
+        from visionllm_interaction.store.video_record import read_record
+
+        found: dict[str, list[str]] = {}
+        for video_id in sorted(self._ids):
+            record = read_record(self._store / "videos" / video_id)
+            if record is not None:
+                for name in {record.source.name, record.source.path, Path(record.source.name).stem}:
+                    found.setdefault(name, []).append(record.video_id)
+        return found
+
+    def video_of(self, name: str) -> str:
+        """A video by its id, or by the name of its file where one video has it."""
+        if name in self._ids:
+            return name
+        found = self._of_files.get(name, [])
+        if not found:
+            raise unknown_video(self._store, name)
+        if len(found) > 1:
+            raise StoreError(
+                "Several videos have this file name.", expected="the id of one", found=", ".join(found), where=name
+            )
         return found[0]
-    if found:
-        raise StoreError(
-            "Several videos have this file name.", expected="the id of one", found=", ".join(found), where=name
-        )
-    raise unknown_video(store, name)

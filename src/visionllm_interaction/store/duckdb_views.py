@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.layout import RECORD_FILE
 
@@ -79,10 +81,64 @@ def connect(
     return connection
 
 
-def restrict_views(connection: duckdb.DuckDBPyConnection, video_id: str | None) -> None:
-    """Restrict the views to one video; None: to all of them."""
-    value = "NULL" if video_id is None else _quoted(video_id)
-    connection.execute(f"SET VARIABLE {_ONE_ID} = {value}")
+class StoreDatabase:
+    """A database whose views are the Parquet files of a store, of all its videos or of one at a time.
+
+    Args:
+        root: the store's folder.
+        video_ids: the videos that the views are of.
+        limits: memory, threads and time a query may use.
+        corrected: video → the folder with its corrected tables, which take the place of its own ones.
+
+    Raises:
+        StoreError: if a file is damaged or gone.
+    """
+
+    def __init__(
+        self, root: Path, video_ids: tuple[str, ...], limits: StoreLimits, *, corrected: Mapping[str, Path]
+    ) -> None:
+        self._root = root
+        self._ids = video_ids
+        self._only: str | None = None
+        with self._told():
+            self._connection = connect(root, video_ids, limits, corrected=corrected)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run one query; see :meth:`visionllm_interaction.store.reader.Store.rows`."""
+        video_id = parameters.get("video_id")
+        with self._told():
+            self._restrict(video_id if video_id in self._ids else None)
+            result = self._connection.execute(sql, dict(parameters))
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def close(self) -> None:
+        """Close the database; files stay as they are."""
+        self._connection.close()
+
+    def _restrict(self, video_id: str | None) -> None:
+        """Restrict the views to one video; None: to all of them."""
+        if video_id != self._only:
+            value = "NULL" if video_id is None else _quoted(video_id)
+            self._connection.execute(f"SET VARIABLE {_ONE_ID} = {value}")
+            self._only = video_id
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell of errors of the database in the words of a store."""
+        # Imported when it is used: measures and most answers need no database.
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:
+            raise StoreError(
+                "The store cannot be queried.",
+                expected="readable Parquet files and a query within its limits of memory and time",
+                found=str(error).splitlines()[0],
+                where=str(self._root),
+                fix="analyse the damaged video again, or ask about one video or a shorter time",
+            ) from error
 
 
 def _folder_of(video_id: str, name: str, corrected: Path | None) -> str:

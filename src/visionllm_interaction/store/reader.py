@@ -13,7 +13,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.duckdb_views import StoreLimits
+from visionllm_interaction.store.duckdb_views import StoreDatabase, StoreLimits
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
     check_store,
@@ -27,7 +27,6 @@ from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
-    import duckdb
     import numpy as np
     import pyarrow as pa
     import xarray as xr
@@ -82,7 +81,7 @@ class Store:
     """
 
     has_sessions: ClassVar[bool] = False
-    """Whether its videos may be sessions: :class:`.sessions.session_store.SessionStore`."""
+    """Whether its videos may be sessions: :class:`.sessions_as_videos.SessionStore`."""
 
     def __init__(self, path: StrPath, *, limits: StoreLimits, values: ValuesChoice = "corrected") -> None:
         path = Path(path)
@@ -91,9 +90,8 @@ class Store:
         self.values: ValuesChoice = values
         self._corrected: dict[str, Path | None] = {}
         self._ids = tuple(list_videos(self.path))
-        self._only: str | None = None
         self._limits = limits
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._database: StoreDatabase | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -105,8 +103,8 @@ class Store:
 
     def close(self) -> None:
         """Close the database; files stay as they are."""
-        if self._connection is not None:
-            self._connection.close()
+        if self._database is not None:
+            self._database.close()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -213,29 +211,10 @@ class Store:
         Raises:
             StoreError: if a file is damaged or gone, or the query is over its limits.
         """
-        names, found = self._run(sql, parameters)
-        return [dict(zip(names, row, strict=True)) for row in found]
-
-    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
-        # Imported when it is used: measures and most answers need no database.
-        import duckdb
-
-        from visionllm_interaction.store.duckdb_views import connect, restrict_views
-
-        given = dict(parameters or {})
-        video_id = given.get("video_id")
-        only = video_id if video_id in self._ids else None
-        try:
-            if self._connection is None:
-                corrected = {one: path for one in self._ids if (path := self._revision(one)) is not None}
-                self._connection = connect(self.path, self._ids, self._limits, corrected=corrected)
-            if only != self._only:
-                restrict_views(self._connection, only)
-                self._only = only
-            result = self._connection.execute(sql, given)
-            return [column[0] for column in result.description], result.fetchall()
-        except duckdb.Error as error:
-            raise self._failure(error) from error
+        if self._database is None:
+            corrected = {one: path for one in self._ids if (path := self._revision(one)) is not None}
+            self._database = StoreDatabase(self.path, self._ids, self._limits, corrected=corrected)
+        return self._database.rows(sql, parameters or {})
 
     def video_ids(self) -> list[str]:
         """Ids of all videos, sorted."""
@@ -382,15 +361,6 @@ class Store:
             "relations": self.read_table(video_id, "relations").to_pylist(),
             "events": self.read_table(video_id, "events").to_pylist(),
         }
-
-    def _failure(self, error: duckdb.Error) -> StoreError:
-        return StoreError(
-            "The store cannot be queried.",
-            expected="readable Parquet files and a query within its limits of memory and time",
-            found=str(error).splitlines()[0],
-            where=str(self.path),
-            fix="analyse the damaged video again, or ask about one video or a shorter time",
-        )
 
     def _folder(self, video_id: str) -> Path:
         folder = self.path / "videos" / check_video_id(video_id)

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
-from visionllm_interaction.datasets.ingestion.formats.coco_image_names import find_images, written_name
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
+from visionllm_interaction.datasets.ingestion.formats.coco.image_names import find_images, written_name
+from visionllm_interaction.datasets.ingestion.formats.coco.variants import subset_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import refuse_losses, split_of, summary_text
 from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset, decode_json
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles

@@ -68,7 +68,8 @@ def apply_edits(editor: ByteEditor, edits: Sequence[RecordEdit], *, merges_copie
             _drop(editor, edit)
     by_code = _repairs_by_code(edits)
     for repair, codes in _STEPS:
-        repair(state, [o for code in codes for o in by_code.get(code, []) if not editor.is_gone(o.section, o.row)])
+        asked = [edit for code in codes for edit in by_code.get(code, ())]
+        repair(state, [edit for edit in asked if not editor.is_gone(edit.section, edit.row)])
     if merges_copies and state.clipped:
         _merge_copies(
             state, [RecordEdit("BOX-DUPLICATE", "repair", "annotations", row) for row in sorted(state.clipped)]

@@ -61,12 +61,32 @@ class TorchDetector:
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
-        if not images_rgb:
-            return []
-        tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]
-        with torch.inference_mode():
-            outputs = self.model([tensor.float().div_(255) for tensor in tensors])
+        outputs = run_batch(self.model, images_rgb, device=self.device)
         return [to_detections(output, min_confidence=min_confidence) for output in outputs]
+
+
+def run_batch(
+    model: nn.Module, images_rgb: Sequence[NDArray[np.uint8]], *, device: torch.device
+) -> list[dict[str, Tensor]]:
+    """Run a torchvision detector on images as one batch.
+
+    Args:
+        model: in evaluation mode, on ``device``.
+        images_rgb: (H, W, 3) uint8 each; sizes may differ.
+        device: what it runs on.
+
+    Returns:
+        ``boxes`` (N, 4, xyxy in pixels of the image), ``labels`` (N,) and ``scores`` (N,) of each image.
+
+    Raises:
+        ValueError: if an image has another shape or type.
+    """
+    if not images_rgb:
+        return []
+    tensors = [image_to_tensor(image).to(device, non_blocking=True) for image in images_rgb]
+    with torch.inference_mode():
+        outputs: list[dict[str, Tensor]] = model([tensor.float().div_(255) for tensor in tensors])
+    return outputs
 
 
 def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:

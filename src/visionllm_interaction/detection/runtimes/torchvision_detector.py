@@ -20,8 +20,8 @@ from visionllm_interaction.detection.models.precision import choose_device
 from visionllm_interaction.detection.models.safe_loading import load_tensors
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import (
-    image_to_tensor,
     prepare_for_detection,
+    run_batch,
     to_detections,
 )
 from visionllm_interaction.errors import CheckpointError
@@ -65,11 +65,7 @@ class TorchvisionDetector:
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
-        if not images_rgb:
-            return []
-        tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]
-        with torch.inference_mode():
-            outputs = self.model([tensor.float().div_(255) for tensor in tensors])
+        outputs = run_batch(self.model, images_rgb, device=self.device)
         return [self._in_label_order(output, min_confidence) for output in outputs]
 
     def _in_label_order(self, output: dict[str, Tensor], min_confidence: float) -> Detections:

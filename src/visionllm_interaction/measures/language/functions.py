@@ -13,6 +13,7 @@ from visionllm_interaction.measures.language.types import STREAM, Function, Kind
 
 _ATOMS = "measures.language.stream_functions"
 _SUMS = "measures.language.aggregation.aggregates"
+_FOLLOWING = "measures.language.aggregation.following"
 _LAGS = "measures.language.aggregation.latencies_and_pauses"
 _INTERVALS, _MOMENTS = Type(Kind.INTERVALS), Type(Kind.MOMENTS)
 _SPREAD = (*STREAM, Kind.SAMPLES, Kind.BOX)
@@ -259,9 +260,11 @@ _BOXES = (
 )
 
 
-def _sum(name: str, parameters: tuple[Parameter, ...], unit: str, definition: str, **more: object) -> Function:
-    kind = Kind.YES_NO if unit == "yes/no" else Kind.VALUE
-    return Function(name, parameters, Type(kind, unit), definition, f"{_SUMS}:{name}", **more)  # type: ignore[arg-type]
+def _sum(
+    name: str, parameters: tuple[Parameter, ...], unit: str, definition: str, *, module: str = _SUMS, **more: object
+) -> Function:
+    type_ = Type(Kind.YES_NO if unit == "yes/no" else Kind.VALUE, unit)
+    return Function(name, parameters, type_, definition, f"{module}:{name}", **more)  # type: ignore[arg-type]
 
 
 def _spread() -> Iterable[Function]:
@@ -344,6 +347,7 @@ _AGGREGATES = (
         ),
         "share",
         "Share of a (after=) from whose begin b holds within some seconds; chance is that of a shifted in time.",
+        module=_FOLLOWING,
         source="Bakeman & Quera (2011), Sequential Analysis: time-window lag sequences",
     ),
     _sum(

@@ -123,7 +123,8 @@ def naming_moments(
         raise ValueError(f"{len(windows)} namings have {len(referents)} referents")
     windows = windows + np.array([-pad_s, pad_s])
     order = np.lexsort((windows[:, 1], windows[:, 0]))
-    moments = tuple(_moment(windows[row], referents[row], scene, union(observed)) for row in order)
+    processed = union(observed)
+    moments = tuple(_moment(windows[row], referents[row], scene, processed) for row in order)
     return NamingSummary(
         moments=moments,
         count=Statistic(len(moments), "count"),

@@ -248,7 +248,7 @@ def coded_by_label(groups: StreamGroups, *, kind: str, participant: Ints) -> tup
 
     Returns:
         Intervals within coded time, as rows of finer groups, and how many of these a group has: a row of group g with
-        label n (its place in :attr:`Batch.texts`, -1: none) is in the finer group g × number + n + 1.
+        label n (its place in :attr:`.batch.Batch.texts`, -1: none) is in the finer group g × number + n + 1.
     """
     group, row = _coded_rows(groups, kind=kind, participant=participant)
     width = len(groups.batch.texts.words) + 1

@@ -176,6 +176,11 @@ class QuestionRequest:
         raise NotUnderstood(part.role)
 
 
+def variable_of(noun: Tag | None) -> Focus:
+    """The variable for what a noun asks for: people for "which person", else objects."""
+    return PERSON_VARIABLE if noun is not None and noun.value == "person" else OBJECT_VARIABLE
+
+
 def handled(clause: Clause, scope: Scope) -> Asked:
     """How many different objects somebody held, which is known of whole videos only.
 

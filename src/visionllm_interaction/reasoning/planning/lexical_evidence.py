@@ -2,7 +2,7 @@
 
 A language model finds a measure for almost any question: "how often did the child shout?" becomes how often the child
 was visible. A plan is accepted only if some word of the question is about what it measures. The word lists are broad,
-because a word here only permits a plan. Which of the permitted plans is right is decided by :mod:`.plan_constraints`.
+because a word here only permits a plan. Which of the permitted plans is right is decided by :mod:`.plan_against_words`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The llm planner: a language model behind an OpenAI-compatible endpoint chooses the query; it computes nothing.
 
 The model reads the question, the catalogue and the names of the store, but no images and no results. Its reply is
-constrained to a JSON schema and then checked against the words of the question (:mod:`.plan_constraints`). Code removes
-clauses, time windows and videos from the question before, and decides how the values are combined.
+constrained to a JSON schema and then checked against the words of the question (:mod:`.plan_against_words`). Code
+removes clauses, time windows and videos from the question before, and decides how the values are combined.
 """
 
 from __future__ import annotations

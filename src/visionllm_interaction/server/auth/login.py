@@ -13,7 +13,7 @@ from visionllm_interaction.server.auth.oidc_config import OidcConfig
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.auth.sessions import ATTEMPT_S, COOKIE, LIFETIME_S, Sessions
 from visionllm_interaction.server.multipart import receive_fields
-from visionllm_interaction.server.ui.pages import login_page, message_page
+from visionllm_interaction.server.ui.pages import logged_in_page, logged_out_page, login_page
 from visionllm_interaction.utils.extras import require_modules
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool, oidc: OidcC
     def log_out(request: Request) -> Response:
         cookie = request.cookies.get(COOKIE, "")
         sessions.end(cookie)
-        page = message_page("logged_out.html") if has_provider and sessions.is_of_person(cookie) else None
+        page = logged_out_page() if has_provider and sessions.is_of_person(cookie) else None
         response = HTMLResponse(page) if page else RedirectResponse("/login", status_code=303)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
         return response
@@ -123,7 +123,7 @@ def _add_provider(router: APIRouter, client: OidcClient, sessions: Sessions, *, 
         cookie = sessions.open_for(person)
         request.state.principal, request.state.audit_action = sessions.principal_of(cookie), "log in"
         # Not a redirect: a strict cookie goes with no request of a chain that another site began.
-        response = HTMLResponse(message_page("logged_in.html"))
+        response = HTMLResponse(logged_in_page())
         response.delete_cookie(_ATTEMPT_COOKIE, path=BEGIN, httponly=True, samesite="lax", secure=secure)
         _open_session(response, cookie, secure=secure)
         return response

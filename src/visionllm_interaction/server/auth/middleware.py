@@ -242,7 +242,7 @@ def _route_label(scope: Scope) -> str:
 
 
 def _from_exception(scope: Scope, error: HTTPException) -> Response:
-    """The answer to an exception of :func:`http_problem`."""
+    """The answer to an exception of :func:`.problem_details.http_problem`."""
     members: dict[str, Any] = dict(error.detail)  # type: ignore[arg-type]
     problem = build_problem(
         error.status_code, path=scope["path"], request_id=scope["state"]["request_id"], members=members

@@ -1,1 +1,1 @@
-"""Background analyses: uploads, the durable job queue, the worker process."""
+"""Background jobs: the durable queue, its worker processes, exports and previews."""

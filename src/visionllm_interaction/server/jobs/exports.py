@@ -78,6 +78,26 @@ class ExportOptions(DescribedModel):
         return self.blur or (None if self.blackout or self.mute else "faces")
 
 
+def detector_that_blurs(options: ExportOptions) -> Path | None:
+    """The model that finds what an export blurs.
+
+    Args:
+        options: what is exported.
+
+    Returns:
+        Its file; None where nothing is blurred.
+
+    Raises:
+        ModelMissing: if no model on this machine finds it.
+    """
+    if options.blurs is None:
+        return None
+    # Imported here: only this format needs it.
+    from visionllm_interaction.detection.registry.defaults import resolve_kind
+
+    return resolve_kind(options.blurs, parts=["detector"])["detector"]
+
+
 class Export(BaseModel):
     """The record of an export, ``export.json``."""
 

@@ -6,8 +6,8 @@ import os
 import shutil
 
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.data_folder import is_writable
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.problem_details import http_problem
 
 

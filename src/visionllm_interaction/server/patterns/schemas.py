@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
-
-from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
+from visionllm_interaction.server.schemas.frozen_model import FrozenModel
 
 Span = tuple[float, float]
 
 
-class _Model(DescribedModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class LookTransitions(_Model):
+class LookTransitions(FrozenModel):
     """Which target of looks follows which."""
 
     participants: list[str]
@@ -37,7 +31,7 @@ class LookTransitions(_Model):
     """The command that computes the transition entropy anew."""
 
 
-class VideoBouts(_Model):
+class VideoBouts(FrozenModel):
     """The bouts of one video."""
 
     video_id: str
@@ -54,7 +48,7 @@ class VideoBouts(_Model):
     """Length of the bouts in all; bouts that overlap count once."""
 
 
-class BoutRaster(_Model):
+class BoutRaster(FrozenModel):
     """When something holds, in all videos."""
 
     expression: str
@@ -66,7 +60,7 @@ class BoutRaster(_Model):
     """The command that computes the bouts anew."""
 
 
-class Coding(_Model):
+class Coding(FrozenModel):
     """Something that people coded."""
 
     tier: str
@@ -75,7 +69,7 @@ class Coding(_Model):
     """One label of the tier; empty: any."""
 
 
-class Comparison(_Model):
+class Comparison(FrozenModel):
     """A coding beside what the model found."""
 
     coding: Coding
@@ -99,7 +93,7 @@ class Comparison(_Model):
     """Why there is no kappa."""
 
 
-class VideoComparisons(_Model):
+class VideoComparisons(FrozenModel):
     """Codings of a video beside what the model found."""
 
     video_id: str

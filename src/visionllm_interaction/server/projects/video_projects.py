@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, Principal
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.intake.uploads import Uploads
 from visionllm_interaction.server.jobs.exports import Exports, is_export
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.jobs.uploads import Uploads
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.store.layout import has_video, list_videos
 

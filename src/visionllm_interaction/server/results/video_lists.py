@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.intake.uploads import Upload, Uploads
 from visionllm_interaction.server.jobs.exports import Exports
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, Kind, State, kind_of
-from visionllm_interaction.server.jobs.registered_videos import allowed_path
-from visionllm_interaction.server.jobs.uploads import Upload, Uploads
 from visionllm_interaction.server.problem_details import not_found
 from visionllm_interaction.server.projects.video_projects import VideoProjects
 from visionllm_interaction.server.results.list_pages import Page, page_of
 from visionllm_interaction.server.results.store_views import DamagedVideos
-from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_files import VideoFiles
+from visionllm_interaction.server.results.video_list_facts import StoredVideos
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 
@@ -47,6 +45,7 @@ class VideoLists:
         exports: their exports.
         jobs: the queue.
         projects: whose videos somebody sees.
+        files: their files.
         stored: what the store says of videos.
         damaged: the videos that cannot be read.
     """
@@ -59,6 +58,7 @@ class VideoLists:
         jobs: JobQueue,
         projects: VideoProjects,
         *,
+        files: VideoFiles,
         stored: StoredVideos,
         damaged: DamagedVideos,
     ) -> None:
@@ -67,6 +67,7 @@ class VideoLists:
         self._exports = exports
         self._jobs = jobs
         self._projects = projects
+        self._files = files
         self._stored = stored
         self._damaged = damaged
 
@@ -143,32 +144,12 @@ class VideoLists:
 
     def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
         stored = self._stored.get(video_id) if video_id in ids else None
-        media = self._file_of(upload) if upload else self._registered_file(stored)
+        media = self._files.of(upload, stored)
         damaged = self._damaged.find().get(video_id) if video_id in ids else None
         project = self._projects.project_of("video_id", video_id)
         covariates = self._stored.covariates(video_id) if video_id in ids else {}
         analysed = video_id in ids and not damaged
         return VideoState(video_id, upload, job, stored, analysed, media, project, damaged, covariates)
-
-    def _file_of(self, upload: Upload) -> Path | None:
-        """The file of an upload; of a registered video, only while it lies where it may be shown from."""
-        path = self._uploads.path(upload)
-        return path if upload.registered is None else allowed_path(path, self._config.media_dirs)
-
-    def _registered_file(self, stored: StoredVideo | None) -> Path | None:
-        """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
-
-        A store may come from elsewhere: without the list of folders its records could name any file of the machine.
-        """
-        if stored is None or not self._config.media_dirs:
-            return None
-        try:
-            path = stored.path.resolve(strict=True)
-            allowed = any(path.is_relative_to(folder.resolve()) for folder in self._config.media_dirs)
-            same = path.is_file() and path.stat().st_size == stored.file_bytes and os.access(path, os.R_OK)
-        except (OSError, RuntimeError):
-            return None
-        return path if allowed and same else None
 
     def video(self, video_id: str) -> VideoState:
         """Get one video.

@@ -25,8 +25,8 @@ def timeline_json(store: Store, video_id: str) -> bytes:
         video_id: a video in the store.
 
     Returns:
-        The JSON of :class:`VideoTimeline`. Two hours have tens of thousands of bouts, so they are written as they are
-        read: what the store holds was checked when it was published.
+        The JSON of :class:`.schemas.timelines.VideoTimeline`. Two hours have tens of thousands of bouts, so they are
+        written as they are read: what the store holds was checked when it was published.
     """
     content = store.timeline(video_id)
     seen = store.sightings(video_id)

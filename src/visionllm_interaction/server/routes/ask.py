@@ -98,5 +98,5 @@ def list_questions(
     video_id: Annotated[str | None, Query(max_length=200, description="default: the video analysed last")] = None,
 ) -> QuestionList:
     """A few questions made from what is in the video; each was asked of it and is answered."""
-    found = context_of(request).service.example_questions(video_id, known_principal(request))
+    found = context_of(request).service.analysed.example_questions(video_id, known_principal(request))
     return QuestionList(questions=found)

@@ -89,7 +89,7 @@ _REFUSALS = problems(400, 404, 409, 412, 422)
 def get_corrections(request: Request, response: Response, video_id: VideoId) -> CorrectionList:
     """All of them, undone and orphaned ones too. `ETag` is for `If-Match`."""
     service = context_of(request).service
-    with service.analysed_video(video_id, known_principal(request)):
+    with service.analysed.opened(video_id, known_principal(request)):
         return _listed(list_corrections(service.config.store_dir, video_id), response)
 
 
@@ -140,7 +140,7 @@ def delete_correction(
 def _correcting(request: Request, video_id: str) -> Iterator[StorePath]:
     """The store of a video that the key sees; what was answered before is forgotten once it is corrected."""
     service = context_of(request).service
-    with service.analysed_video(video_id, known_principal(request)):
+    with service.analysed.opened(video_id, known_principal(request)):
         try:
             yield service.config.store_dir
         except CorrectionConflict as conflict:

@@ -41,7 +41,9 @@ def post_export(request: Request, video_id: VideoId, options: ExportOptions) -> 
 
     403 where consent was withdrawn, or is required and not recorded.
     """
-    return job_response(VideoJob.of(context_of(request).service.start_export(video_id, options)))
+    service = context_of(request).service
+    export = service.export_jobs.start(video_id, options)
+    return job_response(VideoJob.of(service.job_control.get(export.job_id)))
 
 
 @router.get(
@@ -59,7 +61,7 @@ def get_export_file(request: Request, video_id: VideoId, job_id: JobId, name: Fi
     """Range requests are supported, so that a download that was cut goes on."""
     service = context_of(request).service
     service.data_protection.check_export([video_id])
-    path = service.exports.file(service.export_of(video_id, job_id), name)
+    path = service.exports.file(service.export_jobs.get(video_id, job_id), name)
     if path is None:
         raise not_found("file", name)
     kind = "video/mp4" if path.suffix == ".mp4" else "application/octet-stream"
@@ -76,4 +78,4 @@ def get_export_file(request: Request, video_id: VideoId, job_id: JobId, name: Fi
 def delete_export(request: Request, video_id: VideoId, job_id: JobId) -> None:
     """Its files and its job; one that runs is stopped."""
     service = context_of(request).service
-    service.export_jobs.delete(service.export_of(video_id, job_id))
+    service.export_jobs.delete(service.export_jobs.get(video_id, job_id))

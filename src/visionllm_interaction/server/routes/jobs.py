@@ -12,8 +12,8 @@ from visionllm_interaction.server.auth.route_roles import known_principal, requi
 from visionllm_interaction.server.http.event_streams import Snapshot, described_events, stream_changes
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.jobs.queue import Kind, State
-from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.results.list_pages import Cursor, Limit, page_of
 from visionllm_interaction.server.results.video_lists import JobFilter, place_of_job
@@ -76,7 +76,7 @@ def stream_jobs(
 @router.get("/jobs/{job_id}", summary="One job", responses=problems(404), dependencies=[LOOK])
 def get_job(request: Request, job_id: JobId) -> VideoJob:
     """Poll this until `status` is `done`, `failed` or `cancelled`; or follow its events."""
-    return VideoJob.of(context_of(request).service.job(job_id))
+    return VideoJob.of(context_of(request).service.job_control.get(job_id))
 
 
 @router.get(
@@ -89,7 +89,7 @@ def get_job(request: Request, job_id: JobId) -> VideoJob:
 def stream_job(request: Request, job_id: JobId, seconds: Seconds = 600.0) -> StreamingResponse:
     """Server-sent events (`event: job`, the job as JSON): its state now, then each change, to the end of the job."""
     service = context_of(request).service
-    service.job(job_id)
+    service.job_control.get(job_id)
 
     def look() -> Snapshot:
         return {name: VideoJob.of(one).model_dump_json() for name, one in service.jobs.get([job_id]).items()}
@@ -112,7 +112,7 @@ def post_analysis(request: Request, video_id: VideoId, options: JobOptions) -> R
 
     What is up to date is not computed again; corrections stay.
     """
-    return job_response(VideoJob.of(context_of(request).service.analyse_again(video_id, options)))
+    return job_response(VideoJob.of(context_of(request).service.job_control.analyse_again(video_id, options)))
 
 
 @router.post(
@@ -125,7 +125,7 @@ def post_analysis(request: Request, video_id: VideoId, options: JobOptions) -> R
 )
 def retry_job(request: Request, job_id: JobId) -> Response:
     """A new job for the same video and options. `Location` is its address."""
-    job = context_of(request).service.retry(job_id)
+    job = context_of(request).service.job_control.retry(job_id)
     request.state.audit_video = job.video_id
     return job_response(VideoJob.of(job))
 
@@ -139,8 +139,8 @@ def retry_job(request: Request, job_id: JobId) -> Response:
 def cancel_job(request: Request, job_id: JobId) -> VideoJob:
     """A job that runs is stopped within two seconds, on whichever host. Its video stays and can be tried again."""
     service = context_of(request).service
-    request.state.audit_video = service.video_of(job_id)
-    return VideoJob.of(service.cancel(job_id))
+    request.state.audit_video = service.job_files.video_of(job_id)
+    return VideoJob.of(service.job_control.cancel(job_id))
 
 
 def _is_open(job: str) -> bool:

@@ -122,7 +122,7 @@ def get_comparisons(
             "A coding needs its tier.", expected="tier beside participant and label", found=(participant or label)[:200]
         )
     coding = Coding(tier=tier, participant=participant, label=label) if tier is not None else None
-    with service.analysed_video(video_id, principal) as store:
+    with service.analysed.opened(video_id, principal) as store:
         return compare_codings(store, video_id, coding=coding, state=state)
 
 

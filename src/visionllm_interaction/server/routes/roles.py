@@ -41,7 +41,7 @@ def list_roles_to_confirm(
 )
 def get_roles(request: Request, video_id: VideoId) -> VideoPeople:
     """Each person with up to five places where they can be seen well."""
-    with context_of(request).service.analysed_video(video_id, known_principal(request)) as store:
+    with context_of(request).service.analysed.opened(video_id, known_principal(request)) as store:
         return people_of_video(store, video_id)
 
 
@@ -54,8 +54,8 @@ def get_roles(request: Request, video_id: VideoId) -> VideoPeople:
 def put_roles(request: Request, video_id: VideoId, choices: RoleChoices) -> VideoPeople:
     """The roles count at once, and stay when the video is analysed again. A role that was corrected is not changed."""
     service, principal = context_of(request).service, known_principal(request)
-    with service.analysed_video(video_id, principal):
+    with service.analysed.opened(video_id, principal):
         set_roles(service.config.store_dir, video_id, {int(track): role for track, role in choices.roles.items()})
     service.visible.forget_answers()
-    with service.analysed_video(video_id, principal) as store:
+    with service.analysed.opened(video_id, principal) as store:
         return people_of_video(store, video_id)

@@ -20,8 +20,8 @@ from starlette.concurrency import run_in_threadpool
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
-from visionllm_interaction.server.jobs.resumable_uploads import ResumableUpload
-from visionllm_interaction.server.jobs.uploads import JobOptions, safe_name
+from visionllm_interaction.server.intake.resumable_uploads import ResumableUpload
+from visionllm_interaction.server.intake.uploads import JobOptions, safe_name
 from visionllm_interaction.server.multipart import too_large
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem, not_found

@@ -20,8 +20,8 @@ from visionllm_interaction.server.http.idempotency_keys import (
     answered_once,
 )
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
-from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
-from visionllm_interaction.server.jobs.video_intake import AcceptedUpload
+from visionllm_interaction.server.intake.uploads import IncomingFile, JobOptions
+from visionllm_interaction.server.intake.video_intake import AcceptedUpload
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -93,7 +93,7 @@ async def upload_video(
             request.state.audit_video = accepted.upload.video_id
             if accepted.is_new:
                 metrics.upload_bytes.inc(accepted.upload.bytes)
-            job = await run_in_threadpool(service.job, accepted.upload.job_id)
+            job = await run_in_threadpool(service.job_control.get, accepted.upload.job_id)
             return job_response(VideoJob.of(job))
 
         key = request.headers.get(HEADER)
@@ -155,7 +155,7 @@ def register_videos(request: Request, body: RegisterRequest) -> Registered:
     options = JobOptions(view=body.view, sample_fps=body.sample_fps)
     found = service.intake.register(body.path, options=options, project=project)
     return Registered(
-        jobs=[VideoJob.of(service.job(one.upload.job_id)) for one in found.accepted],
+        jobs=[VideoJob.of(service.job_control.get(one.upload.job_id)) for one in found.accepted],
         refused=[FileRefused(name=one.name, reason=one.reason) for one in found.refused],
         left=found.left,
     )
@@ -195,10 +195,10 @@ def patch_video(request: Request, video_id: VideoId, body: VideoPatch) -> Video:
     service, principal = context_of(request).service, known_principal(request)
     service.lists.video(video_id)
     project = service.projects.project_for(body.project, principal) if body.project is not None else None
-    if body.covariates() and service.describe_video(video_id, body.covariates()):
+    if body.covariates() and service.changes.describe(video_id, body.covariates()):
         request.state.audit_action = "consent"  # what was withdrawn may be exported again: who did that is kept
     if project is not None:
-        service.move_to_project(video_id, project)
+        service.changes.move_to_project(video_id, project)
     return Video.of(service.lists.video(video_id))
 
 
@@ -225,7 +225,7 @@ def delete_video(request: Request, video_id: VideoId) -> None:
 )
 def get_timeline(request: Request, video_id: VideoId) -> Response:
     """Tracks with the intervals in which they are visible, relations and events."""
-    content = context_of(request).service.timeline_json(video_id, known_principal(request))
+    content = context_of(request).service.analysed.timeline_json(video_id, known_principal(request))
     return Response(content, media_type="application/json")
 
 
@@ -245,7 +245,7 @@ def get_detections(
     """Boxes with their time stamps, as columns."""
     check_window(begin_s, end_s)
     service = context_of(request).service
-    with service.analysed_video(video_id) as store:
+    with service.analysed.opened(video_id) as store:
         return read_detections(store, video_id, begin_s=begin_s, end_s=end_s, max_rows=service.config.limits.max_rows)
 
 
@@ -263,7 +263,7 @@ def get_detections(
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
     """The file as it is. Range requests are supported, so that a player can seek."""
-    _, path = context_of(request).service.playable_file(video_id)
+    path = context_of(request).service.video_files.playable(video_id)
     return FileResponse(path)
 
 
@@ -283,7 +283,7 @@ def get_file(request: Request, video_id: VideoId) -> FileResponse:
 async def get_copy(request: Request, video_id: VideoId) -> Response:
     """H.264 in MP4, upright, with the time stamps of the video; made when it is first wanted: 202 until it is there."""
     service = context_of(request).service
-    _, path = await run_in_threadpool(service.playable_file, video_id)
+    path = await run_in_threadpool(service.video_files.playable, video_id)
     copy = await service.previews.wait(video_id, "copy", path, seconds=COPY_WAIT_S)
     return FileResponse(copy) if copy else _in_work()
 
@@ -304,7 +304,7 @@ async def get_copy(request: Request, video_id: VideoId) -> Response:
 async def get_poster(request: Request, video_id: VideoId) -> Response:
     """A JPEG of 320 pixels width."""
     service = context_of(request).service
-    _, path = await run_in_threadpool(service.playable_file, video_id)
+    path = await run_in_threadpool(service.video_files.playable, video_id)
     poster = await service.previews.wait(video_id, "poster", path, seconds=POSTER_WAIT_S)
     return FileResponse(poster) if poster else _in_work()
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
+from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.jobs.previews import browser_plays
-from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.schemas.frozen_model import FrozenModel
 from visionllm_interaction.server.schemas.jobs import VideoJob
 from visionllm_interaction.server.video_state import VideoState

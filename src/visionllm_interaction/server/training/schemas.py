@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
-
-
-class _Model(DescribedModel):
-    model_config = ConfigDict(frozen=True)
+from visionllm_interaction.server.schemas.frozen_model import FrozenModel
 
 
-class RunSummary(_Model):
+class RunSummary(FrozenModel):
     """One run of the pipeline."""
 
     run: str
@@ -34,7 +30,7 @@ class RunSummary(_Model):
     """Why nothing can be said of it."""
 
 
-class RunList(_Model):
+class RunList(FrozenModel):
     """Runs, newest first."""
 
     runs: list[RunSummary]
@@ -42,7 +38,7 @@ class RunList(_Model):
     """Whether the service was told where runs are (`serve.artifacts_dir`)."""
 
 
-class SplitSize(_Model):
+class SplitSize(FrozenModel):
     """Sizes of one split."""
 
     split: str
@@ -53,7 +49,7 @@ class SplitSize(_Model):
     """As training reads them; null: stage 3 is not done."""
 
 
-class IssueGroup(_Model):
+class IssueGroup(FrozenModel):
     """All issues of one code in one split."""
 
     code: str
@@ -70,14 +66,14 @@ class IssueGroup(_Model):
     """Whether images of them can be shown."""
 
 
-class SharedBySplits(_Model):
+class SharedBySplits(FrozenModel):
     """Something that train and val have in common."""
 
     what: str
     count: int
 
 
-class Leakage(_Model):
+class Leakage(FrozenModel):
     """What train and val share; a detector looks better than it is where that is not nothing."""
 
     splits: str
@@ -87,7 +83,7 @@ class Leakage(_Model):
     """Columns by which the splits were kept apart."""
 
 
-class TrialView(_Model):
+class TrialView(FrozenModel):
     """One trial of a study."""
 
     number: int
@@ -97,7 +93,7 @@ class TrialView(_Model):
     seconds: float | None
 
 
-class StudyView(_Model):
+class StudyView(FrozenModel):
     """A search for settings."""
 
     study: str
@@ -108,7 +104,7 @@ class StudyView(_Model):
     importances_left_out: str | None
 
 
-class WorstImage(_Model):
+class WorstImage(FrozenModel):
     """An image with many errors."""
 
     place: int
@@ -119,7 +115,7 @@ class WorstImage(_Model):
     missed: int
 
 
-class EvaluationView(_Model):
+class EvaluationView(FrozenModel):
     """An evaluation in depth of the best checkpoint."""
 
     AP: float
@@ -132,7 +128,7 @@ class EvaluationView(_Model):
     worst_images: list[WorstImage]
 
 
-class TrainingView(_Model):
+class TrainingView(FrozenModel):
     """The training of one run."""
 
     AP: float | None
@@ -148,7 +144,7 @@ class TrainingView(_Model):
     """Of the best checkpoint."""
 
 
-class RunReport(_Model):
+class RunReport(FrozenModel):
     """Everything about one run."""
 
     summary: RunSummary
@@ -171,7 +167,7 @@ class RunReport(_Model):
     """Markdown."""
 
 
-class IssueView(_Model):
+class IssueView(FrozenModel):
     """One issue."""
 
     row: int
@@ -183,14 +179,14 @@ class IssueView(_Model):
     expected: str
 
 
-class IssuePage(_Model):
+class IssuePage(FrozenModel):
     """Issues of one code and split."""
 
     total: int
     issues: list[IssueView]
 
 
-class DetectorView(_Model):
+class DetectorView(FrozenModel):
     """A detector that could serve."""
 
     model: str
@@ -206,7 +202,7 @@ class DetectorView(_Model):
     licence: str | None = None
 
 
-class GateView(_Model):
+class GateView(FrozenModel):
     """One gate, and whether it is open."""
 
     name: str
@@ -216,7 +212,7 @@ class GateView(_Model):
     text: str
 
 
-class Activation(_Model):
+class Activation(FrozenModel):
     """The last change of detector, or the one that goes on."""
 
     state: Literal["none", "comparing", "loading", "active", "refused", "failed"]
@@ -234,7 +230,7 @@ class Activation(_Model):
     """Why it was refused or failed, or what was not checked."""
 
 
-class DetectorList(_Model):
+class DetectorList(FrozenModel):
     """The detectors of this machine, the serving one first."""
 
     detectors: list[DetectorView]

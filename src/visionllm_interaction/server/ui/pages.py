@@ -67,12 +67,24 @@ def login_page(message: str, *, provider: bool = False) -> str:
         The page.
     """
     link = _read("login_provider.html") if provider else ""
-    return _read("login.html").replace("MESSAGE", escape(message)).replace("PROVIDER", link)
+    form = _read("login.html").replace("MESSAGE", escape(message)).replace("PROVIDER", link)
+    return _around("log in", form)
 
 
-def message_page(name: str) -> str:
-    """The HTML of a page that says one thing: ``logged_in.html`` or ``logged_out.html``."""
-    return _read(name)
+def logged_in_page() -> str:
+    """The HTML that is shown for a moment after a login elsewhere: it goes on to the first page by itself."""
+    return _around("logged in", _read("logged_in.html"), head='<meta http-equiv="refresh" content="0; url=/ui/">\n')
+
+
+def logged_out_page() -> str:
+    """The HTML that tells whoever logged out here that the identity provider still knows them."""
+    return _around("logged out", _read("logged_out.html"))
+
+
+def _around(title: str, content: str, *, head: str = "") -> str:
+    """The page around the content of whoever is not logged in."""
+    page = _read("around_login.html").replace("TITLE", title).replace("HEAD", head)
+    return page.replace("CONTENT", content)
 
 
 def _preload_links(page: str) -> str:

@@ -219,7 +219,16 @@ class SessionStore(Store):
             found.append(_located(evidence, part))
         return tuple(found)
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Refused: a query reads files of videos.
+
+        Args:
+            sql: the query.
+            parameters: its bound parameters.
+
+        Raises:
+            UsageError: always.
+        """
         del sql, parameters
         raise UsageError(
             "Single frames are asked of videos, not of sessions.",

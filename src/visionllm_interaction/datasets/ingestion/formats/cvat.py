@@ -2,7 +2,7 @@
 
 Boxes, polygons, masks, ellipses and tags of images are carried over, with attributes; of videos, what is not
 marked *outside*. Polylines, points, cuboids and skeletons are not: COCO has no place for them. Frames of each task of a
-project count for themselves; which image a frame is, :mod:`cvat_frames` finds out.
+project count for themselves; which image a frame is, :mod:`.cvat_frame_numbers` finds out.
 """
 
 from __future__ import annotations

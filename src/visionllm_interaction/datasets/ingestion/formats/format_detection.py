@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import (
+from visionllm_interaction.datasets.ingestion.formats.coco.variants import (
     coco_files_in,
     coco_files_of_any_name,
     is_coco,

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from visionllm_interaction.core.image_decoding import ENDINGS
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,

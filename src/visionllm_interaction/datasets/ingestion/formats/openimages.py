@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,

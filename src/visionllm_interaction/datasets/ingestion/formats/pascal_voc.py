@@ -22,7 +22,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import parse
 
 from visionllm_interaction.core.image_decoding import ENDINGS
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import is_coco
+from visionllm_interaction.datasets.ingestion.formats.coco.variants import is_coco
 
 _MOST_FILES = 5000
 _MOST_OF_AN_ENDING = 300

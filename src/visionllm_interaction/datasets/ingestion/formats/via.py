@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,

@@ -11,9 +11,9 @@ from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
-from visionllm_interaction.datasets.ingestion.formats.coco_odd_values import notes as odd_notes
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import find_splits, write_as_it_is
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
+from visionllm_interaction.datasets.ingestion.formats.coco.odd_values import notes as odd_notes
+from visionllm_interaction.datasets.ingestion.formats.coco.variants import find_splits, write_as_it_is
+from visionllm_interaction.datasets.ingestion.formats.coco.writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.formats.image_files import unread_images_note

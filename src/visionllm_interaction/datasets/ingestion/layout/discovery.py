@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
+from visionllm_interaction.datasets.ingestion.formats.coco.variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles

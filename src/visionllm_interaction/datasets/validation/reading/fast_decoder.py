@@ -2,7 +2,8 @@
 
 DuckDB reads a piece of the list at one go and without the interpreter lock, but forgives what the rules must not: texts
 that hold numbers, commas too many, numbers with a fraction as ids. So a piece is read here only if all its records have
-the same keys in the same order and nothing but numbers as values; whatever else it may be is left to :mod:`chunks`.
+the same keys in the same order and nothing but numbers as values; whatever else it may be is left to
+:mod:`.chunk_decoder`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from visionllm_interaction.datasets.validation.rules._issue_builders import imag
 
 _USUAL_MODES = frozenset({"RGB", "L", "P"})
 _SWAPPING = frozenset({5, 6, 7, 8})
+"""EXIF orientations in which width and height change places."""
 _FLAT = 3
+"""Largest difference of luminance, in [0, 255], of an image in which nothing can be seen."""
 _ADVICE = {
     "FILE-TRUNCATED": "a whole image",
     "FILE-NOT-IMAGE": "an image",
@@ -74,7 +76,7 @@ def check_image(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChe
         return
     yield from _form(table, row, probe)
     yield from _size(table, row, probe)
-    yield from _check_content(table, row, probe, checks)
+    yield from _content(table, row, probe, checks)
 
 
 def _form(table: SplitTable, row: int, probe: ImageProbe) -> Iterator[Issue]:
@@ -110,7 +112,7 @@ def _size(table: SplitTable, row: int, probe: ImageProbe) -> Iterator[Issue]:
         yield image_issue(table, row, "IMG-SIZE", found=found, expected=record, field="width")
 
 
-def _check_content(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChecks) -> Iterator[Issue]:
+def _content(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChecks) -> Iterator[Issue]:
     def issue(code: str, found: str, expected: str) -> Issue:
         return image_issue(table, row, code, found=found, expected=expected, field="file_name")
 

@@ -8,13 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, NotUnderstood
-from visionllm_interaction.reasoning.grammar.meaning import (
-    OBJECT_VARIABLE,
-    PERSON_VARIABLE,
-    Asked,
-    Holds,
-    Scope,
-)
+from visionllm_interaction.reasoning.grammar.meaning import Asked, Holds, Scope
 from visionllm_interaction.reasoning.grammar.readers.comparisons import read_comparison
 from visionllm_interaction.reasoning.grammar.readers.latencies import (
     read_elapsed,
@@ -22,27 +16,18 @@ from visionllm_interaction.reasoning.grammar.readers.latencies import (
     read_pauses,
 )
 from visionllm_interaction.reasoning.grammar.readers.shares import read_followed
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, variable_of
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 
 def read_duration(request: QuestionRequest) -> Asked:
-    """Read "How long did the child hold the ball?": seconds, or a statistic of bouts.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "How long did the child hold the ball?": seconds, or a statistic of bouts."""
     if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
         # "How long was it nearer to A than to B?" asks for time, not for distances.
         raise NotUnderstood("nearer")
-    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return replace(read_comparison(request), comparison=None)
+    compared = _compared(request)
+    if compared:
+        return compared
     spread = _each(request) or read_elapsed(request) or read_pauses(request)
     if spread:
         return spread
@@ -59,17 +44,7 @@ def read_duration(request: QuestionRequest) -> Asked:
 
 
 def read_quantity(request: QuestionRequest) -> Asked:
-    """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …".
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
     latency = read_pauses(request) or read_latency(request)
     if latency:
         return latency
@@ -94,6 +69,13 @@ def is_relation_word(tag: Tag) -> bool:
     return any(lemma not in ("", "do") for lemma in tag.lemmas)
 
 
+def _compared(request: QuestionRequest) -> Asked | None:
+    """Read "How much longer did the child hold the ball than the book?": both values, and their difference."""
+    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
+        return replace(read_comparison(request), comparison=None)
+    return None
+
+
 def _is_each(tag: Tag) -> bool:
     """Whether "each of them" is said, and not "both": in numbers it is one for each."""
     return tag.text.split()[0] in ("each", "hver", "kvar")
@@ -111,7 +93,7 @@ def _each(request: QuestionRequest) -> Asked | None:
     noun = request.tags[place + 1]
     if not noun.is_("noun", "object", "person"):
         return None
-    focus: Focus = PERSON_VARIABLE if noun.value == "person" else OBJECT_VARIABLE
+    focus = variable_of(noun)
     tags = [*request.tags[:place], Tag("noun", FOCUS, noun.text), *request.tags[place + 2 :]]
     clause, marks, scope, _ = request.with_tags(tags).read(focus)
     ask: Literal["total", "count"] = "count" if request.head and request.head.value == "count" else "total"
@@ -121,19 +103,10 @@ def _each(request: QuestionRequest) -> Asked | None:
 
 
 def read_count(request: QuestionRequest) -> Asked:
-    """Read "How often did the child hold the ball?", also per minute.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
-    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return replace(read_comparison(request), comparison=None)
+    """Read "How often did the child hold the ball?", also per minute."""
+    compared = _compared(request)
+    if compared:
+        return compared
     spread = _each(request)
     if spread:
         return spread
@@ -162,17 +135,7 @@ def _is_rate(request: QuestionRequest) -> bool:
 
 
 def read_most_at_once(request: QuestionRequest) -> Asked:
-    """Read "At most how many toys were in view?": the largest number at one time.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "At most how many toys were in view?": the largest number at one time."""
     clause, marks, scope, _ = request.read()
     marks.take("at_once")
     stream = clause.stream

@@ -29,37 +29,17 @@ from visionllm_interaction.reasoning.grammar.readers.amounts import (
     read_quantity,
 )
 from visionllm_interaction.reasoning.grammar.references import Parts, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, kinds
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, kinds, variable_of
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 
 def read_who(request: QuestionRequest) -> Asked:
-    """Read "Who held the ball longest?": a choice among people.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "Who held the ball longest?": a choice among people."""
     return _read_which(request, PERSON_VARIABLE, Tag("noun", FOCUS, "who"), request.tags)
 
 
 def read_what(request: QuestionRequest) -> Asked:
-    """Read "Which toy did the child hold first?": a choice among objects, or what the noun behind *what* asks for.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "Which toy did the child hold first?": a choice among objects, or what the noun behind *what* asks for."""
     tags = list(request.tags)
     rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
     while len(rest) > 1 and rest[0].kind == "name" and rest[1].kind == "possessive":
@@ -79,22 +59,12 @@ def read_what(request: QuestionRequest) -> Asked:
         tags = tags[1:]
     noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something", "everything") else None
     tags = tags[1:] if noun else tags
-    focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
+    focus = variable_of(noun)
     return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
 
 
 def read_many(request: QuestionRequest) -> Asked:
-    """Read "How many toys did the child hold?", which counts toys; "how many pick-ups" counts moments.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "How many toys did the child hold?", which counts toys; "how many pick-ups" counts moments."""
     counted = request.tags[0] if request.tags else None
     if counted is None:
         raise NotUnderstood("how many")
@@ -103,7 +73,7 @@ def read_many(request: QuestionRequest) -> Asked:
         raise NotUnderstood(counted.text)
     if not counted.is_("noun", "object", "person", "something"):
         return read_count(request)
-    focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
+    focus = variable_of(counted)
     rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
     if any(tag.is_("conjunction", "but") for tag in rest.tags):
         return _but_not(rest, rest.tags, focus=focus, pick="number")
@@ -120,30 +90,17 @@ def read_many(request: QuestionRequest) -> Asked:
         return _more_often(clause, scope, marks, focus=focus, pick=pick, often=often)
     if marks.take("only"):
         return finish(Asked("exists", _only(clause, rest), scope, variable=focus, pick=pick), marks)
-    # "How many toys did nobody hold?" counts those that were never held, not those that were not held at some time.
-    denied = clause.is_never or clause.stream.negated
     if (
         clause.is_never
         and clause.stream.negated
         and not (isinstance(clause.stream, Holds) and clause.stream.names[0] == ANY_PERSON)
     ):
         raise NotUnderstood("never")
-    stream = replace(clause.stream, negated=False)
-    return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
+    return _number_of(clause, marks, scope, variable=focus)
 
 
 def read_video(request: QuestionRequest) -> Asked:
-    """Read "In which video did the child hold the ball longest?": a choice among videos.
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "In which video did the child hold the ball longest?": a choice among videos."""
     clause, marks, scope, _ = request.read()
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never:
@@ -154,24 +111,19 @@ def read_video(request: QuestionRequest) -> Asked:
 
 
 def read_videos(request: QuestionRequest) -> Asked:
-    """Read "In how many videos did the child pick up the ball?".
-
-    Args:
-        request: the question.
-
-    Returns:
-        What is asked.
-
-    Raises:
-        NotUnderstood: if the words are known but do not make such a question.
-    """
+    """Read "In how many videos did the child pick up the ball?"."""
     clause, marks, scope, _ = request.read()
     marks.take("ever")
     if scope.video_id is not None or (clause.is_never and clause.stream.negated):
         raise NotUnderstood("in how many videos")
+    return _number_of(clause, marks, scope, variable="video")
+
+
+def _number_of(clause: Clause, marks: Marks, scope: Scope, *, variable: Focus | Literal["video"]) -> Asked:
+    """How many it holds of; "how many toys did nobody hold?" counts those never held, not those unheld at some time."""
     denied = clause.is_never or clause.stream.negated
     stream = replace(clause.stream, negated=False)
-    return finish(Asked("exists", stream, scope, variable="video", pick="number", is_denied=denied), marks)
+    return finish(Asked("exists", stream, scope, variable=variable, pick="number", is_denied=denied), marks)
 
 
 def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:

@@ -45,9 +45,9 @@ def _scope_of(request: QuestionRequest, clauses: Sequence[Tag]) -> Scope:
     """The scope with the limits of clauses that follow a main part that is no clause itself."""
     if not clauses:
         return request.scope
-    dummy = (Tag("name", request.people[0], ""), Tag("word", "visible", "", ("visible",)))
     if not request.people:
         raise NotUnderstood("distance")
+    dummy = (Tag("name", request.people[0], ""), Tag("word", "visible", "", ("visible",)))
     _, marks, scope, _ = request.with_tags((*dummy, *clauses)).read()
     marks.check_used()
     return scope

@@ -1,4 +1,4 @@
-"""What the files beside YOLO's labels say: the names of the classes, the splits, and which label file is an image's.
+"""What the files beside YOLO's labels say: the names of the classes, and the splits.
 
 ``data.yaml`` is Ultralytics' and Roboflow's, ``obj.data`` with ``obj.names`` is darknet's and CVAT's, ``classes.txt``
 is LabelImg's and Label Studio's. Their paths are often another machine's: the longest end of a path that is there
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ import yaml
 
 from visionllm_interaction.core.image_decoding import ENDINGS
 from visionllm_interaction.datasets.ingestion.formats.common import LeftOut, broken, is_file, read_text
-from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles, of_other_recordings
+from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -54,6 +54,7 @@ class YoloDataset:
 
     names: dict[int, str]
     key_points: tuple[int, int] | None = None
+    """Number of key points of an object, and numbers of each: 2 (x, y) or 3 (with visibility)."""
     subset_of: dict[str, str] = field(default_factory=dict)
     """Image name → split, of the images that a split names; empty if the data set names no splits."""
     declares_splits: bool = False
@@ -163,7 +164,7 @@ def read_names(path: Path) -> dict[int, str]:
 
 
 def _unique(names: Mapping[int, str], path: Path) -> dict[int, str]:
-    twice = {name for name in names.values() if name and list(names.values()).count(name) > 1}
+    twice = {name for name, times in Counter(names.values()).items() if name and times > 1}
     if twice:
         raise AnnotationError(
             "Two classes have one name.",
@@ -221,10 +222,10 @@ def _key_points(content: Mapping[str, Any]) -> tuple[int, int] | None:
     shape = content.get("kpt_shape")
     if shape is None or (isinstance(shape, str) and shape.lower() in _NOTHING):
         return None
-    number, numbers = (int(float(value)) for value in shape)
-    if number < 1 or numbers not in (2, 3):
+    count, numbers_each = (int(float(value)) for value in shape)
+    if count < 1 or numbers_each not in (2, 3):
         raise ValueError(f"kpt_shape is {shape}, expected [number of key points, 2 or 3]")
-    return number, numbers
+    return count, numbers_each
 
 
 def _pairs(path: Path) -> dict[str, str]:
@@ -354,86 +355,3 @@ def _refuse_overlap(named: Mapping[str, Sequence[str]], root: Path) -> None:
             where=str(root),
             fix="take them out of one of the lists or folders that data.yaml or the lists name",
         )
-
-
-class LabelFiles:
-    """The label files below a folder, and which image each is of."""
-
-    def __init__(self, root: Path, *, exclude: frozenset[Path]) -> None:
-        self._root = root
-        self.paths = {path for path in root.rglob("*.txt") if path not in exclude and path.is_file()}
-        self._by_stem: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted(self.paths):
-            self._by_stem[path.stem].append(path)
-
-    def of_all(self, names: Sequence[str]) -> dict[str, Path]:
-        """Find the label file of each image.
-
-        It is in ``labels/`` where the image is in ``images/``, or beside the image, or the only file of that stem.
-
-        Args:
-            names: paths of the images relative to the data folder.
-
-        Returns:
-            Image path → label file; images without one are absent.
-
-        Raises:
-            InputDataError: if it is not clear which of several files is an image's.
-        """
-        direct = {name: path for name in names if (path := self._direct(PurePosixPath(name)))}
-        used = set(direct.values())
-        rest = [name for name in names if name not in direct]
-        found = dict(direct)
-        for name in rest:
-            own = PurePosixPath(name).parts[:-1]
-            fitting = [
-                path
-                for path in self._by_stem[PurePosixPath(name).stem]
-                if path not in used and not of_other_recordings(own, path.relative_to(self._root).parts[:-1])
-            ]
-            if path := self._nearest(name, fitting):
-                found[name] = path
-        self._refuse_shared(found, direct)
-        return {name: found[name] for name in names if name in found}
-
-    def _direct(self, name: PurePosixPath) -> Path | None:
-        parts = list(name.with_suffix(".txt").parts)
-        candidates = [self._root / name.with_suffix(".txt")]
-        for at in (n for n in reversed(range(len(parts) - 1)) if parts[n].lower() == "images"):
-            candidates.insert(0, self._root.joinpath(*parts[:at], "labels", *parts[at + 1 :]))
-        return next((path for path in candidates if path in self.paths), None)
-
-    def _nearest(self, name: str, fitting: Sequence[Path]) -> Path | None:
-        if len(fitting) <= 1:
-            return fitting[0] if fitting else None
-        own = _words(PurePosixPath(name).parts[:-1])
-        near = {path: len(own & _words(path.relative_to(self._root).parts[:-1])) for path in fitting}
-        best = [path for path, count in near.items() if count == max(near.values())]
-        if len(best) > 1:
-            raise InputDataError(
-                "Several label files fit one image.",
-                expected=f"one label file for {name}",
-                found=", ".join(path.relative_to(self._root).as_posix() for path in best[:5]),
-                where=str(self._root),
-                fix="keep labels/ laid out as images/ is, with the same folders and names",
-            )
-        return best[0]
-
-    def _refuse_shared(self, found: Mapping[str, Path], direct: Mapping[str, Path]) -> None:
-        images: dict[Path, list[str]] = defaultdict(list)
-        for name, path in found.items():
-            images[path].append(name)
-        for path, names in images.items():
-            if len(names) > 1 and not all(name in direct for name in names):
-                raise InputDataError(
-                    "A label file fits several images.",
-                    expected="an image of its own for each label file",
-                    found=", ".join(names[:5]),
-                    where=str(path),
-                    fix="keep labels/ laid out as images/ is, with the same folders and names",
-                )
-
-
-def _words(parts: Iterable[str]) -> set[str]:
-    """What folders say: their names, and the split they are of."""
-    return {split_word(part) or part.casefold() for part in parts}

@@ -1,8 +1,8 @@
 """YOLO: a text file per image, a line per object: class, then numbers that are shares of the image's width and height.
 
-The numbers are a centre and a size, an outline, four corners, or a box and its key points (:mod:`yolo_rows`). Names
-and splits stand in ``data.yaml``, ``obj.data`` and other files beside (:mod:`yolo_dataset`). Shares refer to the image
-as people see it, turned as its EXIF tag says: this is how the programs that train on such labels load it.
+The numbers are a centre and a size, an outline, four corners, or a box and its key points (:mod:`.rows`). Names and
+splits stand in ``data.yaml``, ``obj.data`` and other files beside (:mod:`.names_and_splits`). Shares refer to the
+image as people see it, turned as its EXIF tag says: this is how the programs that train on such labels load it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     read_text,
 )
 from visionllm_interaction.datasets.ingestion.formats.image_files import ImageFiles
+from visionllm_interaction.datasets.ingestion.formats.yolo.label_files import LabelFiles
 from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import (
-    LabelFiles,
     YoloDataset,
     read_dataset,
     split_word,

@@ -1,0 +1,4 @@
+"""The truth of ToyRoom videos: what happens in them, quantities of it, and how an answer may read a question.
+
+Nothing here uses the product's measures or its language: it is what they are judged by.
+"""

@@ -1,0 +1,1 @@
+"""How videos come to the service: uploaded whole or in pieces, or registered where they lie."""
