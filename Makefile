@@ -128,7 +128,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt --extra all pyproject.toml requirements/build.in -o requirements/all.txt
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
-	$(LOCK) -c requirements/dev.txt --extra serve --extra oidc --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) -c requirements/dev.txt --extra serve --extra oidc --extra otel --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
 	$(LOCK) -c requirements/dev.txt --extra cluster --extra s3 pyproject.toml requirements/build.in requirements/ray-node.in \
 	  -o requirements/cluster.txt

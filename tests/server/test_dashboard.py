@@ -14,8 +14,13 @@ import yaml
 from running_service import REPO, RunningService, free_port, wait_for
 
 DASHBOARD = REPO / "deploy" / "monitoring" / "grafana" / "dashboards" / "visionllm.json"
-WITHOUT_DATA = {"Seconds of a detection", "Uploads", "Questions"}
-"""Panels that are empty as long as nothing is detected, uploaded or answered."""
+WITHOUT_DATA = {"Seconds of a detection", "Uploads", "Questions"} | {
+    "Seconds of a job",
+    "Drift from training",
+    "Shares of categories",
+    "Brightness of images",
+}
+"""Panels that are empty as long as nothing is detected, uploaded, answered or analysed."""
 
 pytestmark = [
     pytest.mark.slow,

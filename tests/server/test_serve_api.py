@@ -263,6 +263,12 @@ def test_readiness_and_figures(client: TestClient, described: str) -> None:
     assert figures["visionllm_ready"] == "1.0"
     assert float(figures['visionllm_questions_total{planner="rules",status="answered"}']) >= 1
     assert float(figures['visionllm_http_requests_total{method="POST",route="/v1/ask",status="200"}']) >= 1
+    assert figures['visionllm_job_seconds_count{ended="done",kind="analysis"}'] == "1.0"
+    assert float(figures['visionllm_job_seconds_sum{ended="done",kind="analysis"}']) > 0
+    # one in ten of the video's ten frames, nearly white, told by the worker; and images sent by other tests
+    assert float(figures["visionllm_image_brightness_count"]) >= 1
+    assert float(figures["visionllm_image_brightness_sum"]) > 0.5
+    assert "visionllm_drift" not in figures, "nothing is known of what this detector was trained on"
     assert described not in "\n".join(figures)
 
 

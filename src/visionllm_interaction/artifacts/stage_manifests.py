@@ -135,6 +135,9 @@ class ValidationReport(Manifest):
     """Every issue with its values (``faults.parquet``), relative to the run folder."""
     page: str | None = None
     """The report as a self-contained HTML page, relative to the run folder."""
+    brightness: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Split → images by mean luma from 0 to 1, in the bins of :mod:`~visionllm_interaction.core.unit_histogram`.
+    Older reports, and those without decoded images, have none."""
 
 
 class TrainingCategory(_ManifestPart):
@@ -166,6 +169,8 @@ class TrainingManifest(Manifest):
     """Split → cleaned annotation file, relative to the run folder."""
     categories: tuple[TrainingCategory, ...]
     counts: dict[str, SplitCounts]
+    annotations_per_category: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Split → category name → number of annotations. Older manifests have none."""
     dropped: dict[str, tuple[int, ...]]
     """Split → ids of the annotations that the policy dropped or merged, rising."""
     changes_file: str | None = None
@@ -192,6 +197,9 @@ class TrainingReport(Manifest):
     """The twelve COCO metrics of the best checkpoint."""
     curves: dict[str, Any] = Field(default_factory=dict)
     """Loss and AP over the epochs."""
+    validation_confidences: tuple[int, ...] = ()
+    """What the best checkpoint finds in the validation split, by confidence, in the bins of
+    :mod:`~visionllm_interaction.core.unit_histogram`. Older reports have none."""
 
 
 __all__ = [

@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from visionllm_interaction.errors import UsageError, VisionLLMError
-from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.logs import RequestIdFilter, add_request_id, log
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -232,7 +232,11 @@ def _write(text: str) -> None:
 
 
 def _configure_logging() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RequestIdFilter())
+    logging.basicConfig(
+        handlers=[handler], level=logging.WARNING, format="%(levelname)s %(name)s%(request)s: %(message)s"
+    )
     log.set_up_with(_configure_structlog)
 
 
@@ -242,6 +246,7 @@ def _configure_structlog() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            add_request_id,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
         ],

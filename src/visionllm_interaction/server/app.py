@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -43,6 +44,12 @@ from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import ServiceContext
 from visionllm_interaction.server.ui.pages import STATIC, add_pages, add_static_files
+
+if TYPE_CHECKING:  # older versions have none, and pass over the argument
+    from fastapi.telemetry import TelemetryConfig
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own spans hold paths with ids, queries and messages of exceptions; those of ``serve.traces`` do not."""
 
 
 def create_app(
@@ -84,6 +91,7 @@ def create_app(
         dependencies=[Depends(deny_undeclared)],
         docs_url=None,  # FastAPI's documentation page loads its scripts from another host
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
         lifespan=_lifespan(service),
     )
     problems.install(app)

@@ -119,6 +119,10 @@ class ServeConfig(Section):
     public_metrics: bool = False
     """Answer ``/metrics`` without a key."""
 
+    traces: str | None = Field(default=None, pattern=r"^https?://[^/?#@]+(/[^?#]*)?$")
+    """Address of an OpenTelemetry collector (OTLP over HTTP), for example ``http://127.0.0.1:4318``. It gets a span of
+    each request and job; default: none, and nothing is sent. Needs the extra ``otel``."""
+
     database_url: str | None = None
     """Database of the jobs; default SQLite in ``<data_dir>/jobs.sqlite``. PostgreSQL for several hosts."""
 

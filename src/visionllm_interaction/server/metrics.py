@@ -46,6 +46,7 @@ class Metrics:
             "visionllm_questions", "Questions, by how they ended.", ["status", "planner"], registry=self.registry
         )
         self.upload_bytes = Counter("visionllm_upload_bytes", "Bytes of accepted uploads.", registry=self.registry)
+        service.monitor.register(self.registry)
         info = Gauge("visionllm_info", "Always 1; the label is the version.", ["version"], registry=self.registry)
         info.labels(__version__).set(1)
 

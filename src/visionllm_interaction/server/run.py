@@ -62,6 +62,7 @@ def serve(
             ws="none",
             access_log=False,
             log_level="warning",
+            log_config=None,  # its own would leave out the ids of requests
             server_header=False,
             timeout_graceful_shutdown=config.limits.drain_s,
         )

@@ -30,6 +30,8 @@ from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue
 from visionllm_interaction.server.jobs.room_to_write import RoomToWrite
 from visionllm_interaction.server.jobs.video_job_files import VideoJobFiles
+from visionllm_interaction.server.monitoring.monitor import Monitor
+from visionllm_interaction.server.monitoring.traces import Traces
 from visionllm_interaction.server.problem_details import not_found
 from visionllm_interaction.server.projects.data_protection import ProjectDataProtection
 from visionllm_interaction.server.projects.video_changes import VideoChanges
@@ -105,7 +107,9 @@ class Service:
             data_protection=self.data_protection,
             detector=self.detector,
         )
-        self.jobs = JobQueue(config, self.job_files)
+        self.monitor = Monitor(lambda: self.detector.checkpoint, config.artifacts_dir)
+        self.traces = Traces(config.traces, instance=config.executor_id) if config.traces else None
+        self.jobs = JobQueue(config, self.job_files, self.monitor, self.traces)
         self.intake = VideoIntake(
             self.uploads,
             self.resumable,
@@ -157,6 +161,8 @@ class Service:
             self.resumable.start()
             self.exports.start()
             self.visible.prepare()
+            if self.traces is not None:
+                self.traces.start()
             self.detector.start()
             self.jobs.start()
             self.data_protection.start()
@@ -173,6 +179,8 @@ class Service:
                 self.previews.stop()
                 self.activations.stop()
                 self.jobs.stop()
+                if self.traces is not None:
+                    self.traces.stop()
 
     def _resubmit_unknown(self) -> None:
         # A process killed between storing an upload and queueing its job leaves an upload without a job.

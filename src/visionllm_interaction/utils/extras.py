@@ -17,6 +17,7 @@ USES = {
     "video": "analyze, blur, heads, sync, annotated films",
     "serve": "the service and its page",
     "oidc": "serve: log-in through an identity provider",
+    "otel": "serve: traces to an OpenTelemetry collector",
     "reason": "questions planned or worded by a language model",
     "export": "export-model, int8",
     "openvino": "detectors in ONNX and ready-made models, without torch",
@@ -35,6 +36,7 @@ USES = {
 _REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?[^;]*;.*\bextra\s*==\s*['"]([^'"]+)['"]""")
 _DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "opentelemetry": "opentelemetry-exporter-otlp-proto-http",
     "pydantic-ai": "pydantic-ai-slim",
     "rerun": "rerun-sdk",
     "sklearn": "scikit-learn",

@@ -5,8 +5,29 @@ Importing it takes longer than answering a question from a small store.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that the service is answering, for what is logged meanwhile; None outside of one."""
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives each record of :mod:`logging` the attribute ``request``: the id of the request, or nothing."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the attribute; every record passes."""
+        request_id = REQUEST_ID.get()
+        record.request = f" [request {request_id}]" if request_id else ""
+        return True
+
+
+def add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor of structlog that adds the id of the request."""
+    request_id = REQUEST_ID.get()
+    return {**event, "request_id": request_id} if request_id else event
 
 
 class LazyLogger:

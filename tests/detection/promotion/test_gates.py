@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visionllm_interaction.core.unit_histogram import unit_histogram
 from visionllm_interaction.detection.promotion.config import PromoteConfig
-from visionllm_interaction.detection.promotion.gates import (
-    Comparison,
-    check_gates,
+from visionllm_interaction.detection.promotion.distances import (
     class_mix_distance,
     confidence_distance,
+    histogram_distance,
+    share_distance,
 )
+from visionllm_interaction.detection.promotion.gates import Comparison, check_gates
 
 GOOD = {"ap": 0.6, "serving_ap": 0.58, "ap_interval": (-0.005, 0.04), "latency_ratio": 1.0,
         "class_mix_distance": 0.02, "confidence_distance": 0.1}  # fmt: skip
@@ -74,3 +76,17 @@ def test_distance_of_category_shares(one: str, other: str, expected: float) -> N
 )
 def test_distance_of_confidences(one: list[float], other: list[float], expected: float) -> None:
     assert confidence_distance(np.array(one), np.array(other)) == pytest.approx(expected)
+
+
+def test_counts_and_single_detections_have_the_same_distance() -> None:
+    assert share_distance({"a": 300, "b": 100}, {"a": 1, "b": 3}) == pytest.approx(0.5)
+    assert share_distance({}, {"a": 2}) == 1.0 and share_distance({}, {}) == 0.0
+
+
+def test_histograms_are_at_most_as_far_apart_as_their_values() -> None:
+    rng = np.random.default_rng(5)
+    one, other = rng.beta(2, 2, 4000), rng.beta(2, 4, 3000)
+    binned, exact = histogram_distance(unit_histogram(one), unit_histogram(other)), confidence_distance(one, other)
+    assert exact - 0.02 < binned <= exact + 1e-12
+    assert histogram_distance(unit_histogram([0.0, 1.0]), unit_histogram([])) == 1.0
+    assert unit_histogram([0.0, 0.019, 0.5, 1.0])[::25] == (2, 1) and unit_histogram([1.0])[-1] == 1

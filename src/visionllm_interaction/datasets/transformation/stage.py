@@ -239,6 +239,7 @@ def _manifest(
         annotations={split: ref.path for split, ref in zip(SPLITS, outputs, strict=False)},
         categories=_categories(contents["train"]),
         counts={split: _counts(part) for split, part in contents.items()},
+        annotations_per_category={split: dict(part.by_name) for split, part in contents.items()},
         dropped=_dropped(changes),
         changes_file=outputs[len(SPLITS)].path,
         changes=_summary(changes),

@@ -157,6 +157,7 @@ def _report(
         findings=verdict.findings,
         faults_file=outputs[0].path,
         page=outputs[1].path,
+        brightness={split: images.brightness() for split, images in result.images.items()},
     )
 
 

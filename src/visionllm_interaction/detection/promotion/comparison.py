@@ -20,7 +20,8 @@ from visionllm_interaction.detection.evaluation.evaluate import (
     truth_and_images,
 )
 from visionllm_interaction.detection.promotion.config import PromoteConfig
-from visionllm_interaction.detection.promotion.gates import Comparison, class_mix_distance, confidence_distance
+from visionllm_interaction.detection.promotion.distances import class_mix_distance, confidence_distance
+from visionllm_interaction.detection.promotion.gates import Comparison
 from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.detection.training.data.coco_annotations import list_images, read_coco

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 
 from visionllm_interaction.detection.promotion.config import PromoteConfig
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,35 +86,3 @@ def _gate(name: str, value: float | None, limit: float, *, least: bool = False) 
         return GateResult(name, None, limit, passed=False, missing=None)
     beyond = limit - value if least else value - limit
     return GateResult(name, value, limit, passed=beyond <= 0, missing=max(0.0, beyond))
-
-
-def class_mix_distance(one: NDArray[np.object_], other: NDArray[np.object_]) -> float:
-    """Total variation distance between the shares of categories.
-
-    Args:
-        one: (n,) category of each detection.
-        other: (m,) the same of the other detector.
-
-    Returns:
-        From 0, the same shares, to 1, no category in common; 1 if only one side has detections, 0 if neither has.
-    """
-    if not len(one) or not len(other):
-        return float(len(one) != len(other))
-    names = sorted({*one.tolist(), *other.tolist()}, key=str)
-    shares = [np.array([np.sum(side == name) for name in names]) / len(side) for side in (one, other)]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)
-
-
-def confidence_distance(one: Floats, other: Floats) -> float:
-    """Kolmogorov–Smirnov distance between two sets of confidences.
-
-    Args:
-        one: (n,) confidences.
-        other: (m,) the same of the other detector.
-
-    Returns:
-        From 0 to 1; 1 if only one side has detections, 0 if neither has.
-    """
-    if not len(one) or not len(other):
-        return float(len(one) != len(other))
-    return float(ks_2samp(one, other, method="asymp").statistic)

@@ -29,6 +29,7 @@ from visionllm_interaction.utils.atomic_files import write_file
 LAST_NAME = "fasterrcnn_last.pt"
 METRICS_NAME = "metrics.csv"
 VAL_LOSS = "val_loss"
+CONFIDENCES = "confidences"
 
 Row = dict[str, Any]
 Describe = Callable[[int, Mapping[str, float]], CheckpointInfo]

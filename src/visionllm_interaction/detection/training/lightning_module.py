@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.unit_histogram import unit_histogram
 from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_metrics, join_results, to_results
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.faster_rcnn import build_pretrained
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision
 from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection, to_detections
-from visionllm_interaction.detection.training.callbacks import VAL_LOSS, scalar_metrics
+from visionllm_interaction.detection.training.callbacks import CONFIDENCES, VAL_LOSS, scalar_metrics
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.dataset import Batch
 from visionllm_interaction.detection.training.distributed import all_gather
@@ -34,7 +35,8 @@ class DetectorModule(lightning.LightningModule):
 
     Attributes:
         detector: the torchvision model.
-        metrics: COCO metrics of the latest validation, with ``val_loss`` if it is computed.
+        metrics: COCO metrics of the latest validation, with ``val_loss`` if it is computed, and the histogram of the
+            confidences.
         metrics_epoch: the epoch (from 0) after which they were computed; −1 before the first.
         losses: of the latest step: the sum and its four parts.
     """
@@ -105,9 +107,8 @@ class DetectorModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the COCO metrics."""
-        self.metrics = coco_metrics(
-            self._truth, join_results([part for parts in all_gather(self._results) for part in parts])
-        )
+        results = join_results([part for parts in all_gather(self._results) for part in parts])
+        self.metrics = {**coco_metrics(self._truth, results), CONFIDENCES: unit_histogram(results.scores)}
         if self._computes_loss:
             sums = [part for parts in all_gather(self._loss_sums) for part in parts]
             self.metrics[VAL_LOSS] = sum(loss for loss, _ in sums) / sum(count for _, count in sums)

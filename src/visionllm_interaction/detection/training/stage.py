@@ -28,7 +28,7 @@ from visionllm_interaction.detection.experiment_tracking.tracker import open_tra
 from visionllm_interaction.detection.models.checkpoint_info import sidecar_of
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training import ALGORITHM_VERSION, LIBRARIES
-from visionllm_interaction.detection.training.callbacks import LAST_NAME, METRICS_NAME, Row
+from visionllm_interaction.detection.training.callbacks import CONFIDENCES, LAST_NAME, METRICS_NAME, Row
 from visionllm_interaction.detection.training.config import TrackingConfig, TrainConfig
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
 from visionllm_interaction.detection.training.plots import CURVES_NAME, curves_png
@@ -164,6 +164,7 @@ def _report(
         best_epoch=result.best.epoch,
         metrics=metrics,
         curves={"epochs": result.rows},
+        validation_confidences=result.best.metrics.get(CONFIDENCES, ()),  # none where an older version began
         **extra,
     )
 

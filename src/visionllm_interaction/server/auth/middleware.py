@@ -34,6 +34,7 @@ from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.http.client_timeouts import being_stopped
 from visionllm_interaction.server.problem_details import build_problem, problem_response
 from visionllm_interaction.server.state import ServiceContext
+from visionllm_interaction.utils.logs import REQUEST_ID
 
 OPEN_PATHS = frozenset({"/v1/healthz", "/v1/readyz", "/login"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -90,13 +91,14 @@ class AccessMiddleware:
         headers = Headers(scope=scope)
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
+        REQUEST_ID.set(state["request_id"])  # not reset: the server logs what it catches in the same task
         state["context"] = self._context
         state["principal"] = self._principal(scope["path"], headers)
         state["principal_now"] = partial(self._principal, scope["path"], headers)
         await self._http(scope, receive, send, self._refusal(scope, headers))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
-        begin = time.perf_counter()
+        begin, begin_ns = time.perf_counter(), time.time_ns()
         patient = partial(self._context.stopping.receive, receive, stall_s=self._config.limits.stall_s)
         relay = _MessageRelay(scope, receive, patient, send, audit=partial(self._audit, scope))
         try:
@@ -112,6 +114,19 @@ class AccessMiddleware:
             route = _route_label(scope)
             self._metrics.requests.labels(scope["method"], route, relay.status).inc()
             self._metrics.latency.labels(scope["method"], route).observe(time.perf_counter() - begin)
+            self._trace(scope, route, relay.status, begin_ns=begin_ns)
+
+    def _trace(self, scope: Scope, route: str, status: int, *, begin_ns: int) -> None:
+        traces = self._context.service.traces
+        if traces is not None:
+            traces.request(
+                Headers(scope=scope),
+                method=scope["method"],
+                route=route,
+                status=status,
+                request_id=scope["state"]["request_id"],
+                begin_ns=begin_ns,
+            )
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if self._config.insecure and not is_loopback(_host_name(headers.get("host", ""))):

@@ -36,6 +36,9 @@ from visionllm_interaction.server.jobs.exports import ExportOptions, is_export
 from visionllm_interaction.server.jobs.leases import Leases
 from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, ExportRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
+from visionllm_interaction.server.monitoring.job_runs import JobRun
+from visionllm_interaction.server.monitoring.monitor import Monitor
+from visionllm_interaction.server.monitoring.traces import Traces
 from visionllm_interaction.server.training.activation import ServingFile
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
@@ -121,11 +124,15 @@ class JobQueue:
     Args:
         config: the section ``serve``.
         files: what jobs are about, and how they ended.
+        monitor: told how long jobs ran, and what the detector saw.
+        traces: get a span of each job; None: none are kept.
     """
 
-    def __init__(self, config: ServeConfig, files: JobFiles) -> None:
+    def __init__(self, config: ServeConfig, files: JobFiles, monitor: Monitor, traces: Traces | None = None) -> None:
         self._config = config
         self._files = files
+        self._monitor = monitor
+        self._traces = traces
         self._leases = Leases(config.leases_dir, config.executor_id, pending=self._pending, take_over=self._take_over)
         self._workflows: dict[Kind, Callable[[], dict[str, Any]]] = {}
         self._stopping = threading.Event()
@@ -268,13 +275,22 @@ class JobQueue:
         @DBOS.workflow(name=WORKFLOWS[kind], max_recovery_attempts=self._config.max_job_attempts)
         def work() -> dict[str, Any]:
             job_id = DBOS.workflow_id or ""
-            return dict(DBOS.run_step({"name": _STEPS[kind]}, lambda: self._run(job_id)))
+            run = JobRun(kind)
+            with run.reported(self._monitor, self._traces):
+                return dict(DBOS.run_step({"name": _STEPS[kind]}, lambda: self._run(job_id, run)))
 
         return work
 
-    def _run(self, job_id: str) -> dict[str, str]:
+    def _run(self, job_id: str, run: JobRun) -> dict[str, str]:
         """Analyse, and keep how it ended; what is returned goes into the database."""
-        outcome = self._outcome_of(job_id)
+        run.begin()
+        try:
+            outcome = self._outcome_of(job_id)
+        except SystemExit:
+            if not self._stopping.is_set():
+                run.end("cancelled")
+            raise
+        run.end(outcome["status"])
         self._wait_for_room()
         self._files.keep_outcome(job_id, outcome)
         return {"status": outcome["status"], "code": (outcome["error"] or {}).get("code", "")}
@@ -346,7 +362,7 @@ class JobQueue:
         worker = pool.take()
         self._workers[job_id] = worker
         try:
-            output, code = worker.run(request, give_up=give_up)
+            output, code = worker.run(request, give_up=give_up, see=self._monitor.saw)
         finally:
             self._workers.pop(job_id, None)
             pool.give_back(worker)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from visionllm_interaction.errors import VideoError, VisionLLMError
+from visionllm_interaction.server.monitoring.seen_images import SeenImage, WatchedDetector
 from visionllm_interaction.utils.file_locks import try_lock_file, wait_for_lock_file
 from visionllm_interaction.utils.logs import log
 
@@ -33,6 +34,8 @@ WORKER_END_S = 10.0
 """Longest time to wait for the worker of a job that is erased; another host looks every second whether it is."""
 PROGRESS = b"progress "
 """Begins a line of stdout that says how many frames are read, and how many there are."""
+SEEN = b"seen "
+"""Begins a line of stdout that says what the detector saw in an image."""
 PROGRESS_EVERY_S = 0.5
 LOG_NAME = "job.log"
 """The output of libraries, in the folder of the job."""
@@ -111,12 +114,20 @@ class Analyst:
     Args:
         detector: the detector to have ready; None: none.
         report: told how many frames are read, and how many there are.
+        see: told what the detector saw in some of the frames; called in another thread.
     """
 
-    def __init__(self, detector: Path | None = None, *, report: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        detector: Path | None = None,
+        *,
+        report: Callable[[int, int], None] | None = None,
+        see: Callable[[SeenImage], None] = lambda _: None,
+    ) -> None:
         self._loaded: tuple[tuple[Path, int, bool], Detector] | None = None
         self._ahead = detector
         self._report = report
+        self._see = see
         self._reported = 0.0
 
     def prepare(self) -> None:
@@ -165,7 +176,7 @@ class Analyst:
         result = analysis.analyze(
             [request.video],
             request.store,
-            detector=self._detector(request.detector, compiled=config.video.detect.compile),
+            detector=WatchedDetector(self._detector(request.detector, compiled=config.video.detect.compile), self._see),
             view=request.view,
             config=config,
             video_ids=[request.video_id],
@@ -226,17 +237,23 @@ def main(arguments: list[str]) -> int:
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     os.nice(NICENESS)
 
-    def report(done: int, total: int) -> None:
-        answer.write(f"{PROGRESS.decode()}{done} {total}\n")
-        answer.flush()
+    writing = threading.Lock()  # frames are detected in another thread than the one that reports progress
 
-    analyst = Analyst(Path(arguments[0]) if arguments else None, report=report)
+    def tell(line: str) -> None:
+        with writing:
+            answer.write(line + "\n")
+            answer.flush()
+
+    analyst = Analyst(
+        Path(arguments[0]) if arguments else None,
+        report=lambda done, total: tell(f"{PROGRESS.decode()}{done} {total}"),
+        see=lambda seen: tell(SEEN.decode() + seen.to_json().decode()),
+    )
     analyst.prepare()
     while True:
         request = requests.get()
         _log_to(request.folder / LOG_NAME)
-        answer.write(json.dumps(analyst.do(request)) + "\n")
-        answer.flush()
+        tell(json.dumps(analyst.do(request)))
 
 
 if __name__ == "__main__":

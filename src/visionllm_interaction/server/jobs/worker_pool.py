@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionllm_interaction.server.jobs.worker import PROGRESS, AnalysisRequest, ExportRequest
+from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest, ExportRequest
+from visionllm_interaction.server.monitoring.seen_images import SeenImage
 
 MAX_JOBS = 50
 """A worker that served so many is replaced: decoders and numeric libraries never give all memory back."""
@@ -65,12 +66,19 @@ class Worker:
         """Whether it runs and may take another request."""
         return self.process.poll() is None and self.served < MAX_JOBS
 
-    def run(self, request: AnalysisRequest | ExportRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
+    def run(
+        self,
+        request: AnalysisRequest | ExportRequest,
+        *,
+        give_up: Callable[[], bool],
+        see: Callable[[SeenImage], None],
+    ) -> tuple[bytes, int]:
         """Give the worker a request and wait for its outcome.
 
         Args:
             request: the video and the settings.
             give_up: asked several times a second; the worker is killed once it says yes.
+            see: told what the detector saw in some of the images.
 
         Returns:
             The line it wrote, and 0; or what it wrote, and its exit code if it ended (negative: a signal).
@@ -93,13 +101,16 @@ class Worker:
                 if not piece:  # it has ended
                     return bytes(output), self.process.wait()
                 output += piece
-                output = self._without_progress(output, seconds=time.monotonic() - begin)
+                output = self._without_reports(output, seconds=time.monotonic() - begin, see=see)
         return bytes(output), 0
 
-    def _without_progress(self, output: bytearray, *, seconds: float) -> bytearray:
-        """What is left of the output once its reports of progress are read."""
-        while output.startswith(PROGRESS) and b"\n" in output:
+    def _without_reports(self, output: bytearray, *, seconds: float, see: Callable[[SeenImage], None]) -> bytearray:
+        """What is left of the output once its reports, of progress and of images, are read."""
+        while output.startswith((PROGRESS, SEEN)) and b"\n" in output:
             line, _, output = output.partition(b"\n")
+            if line.startswith(SEEN):
+                see(SeenImage.from_json(bytes(line.removeprefix(SEEN))))
+                continue
             done, total = map(int, line.removeprefix(PROGRESS).split())
             self.progress = Progress.of(done, total, seconds=seconds)
         return output

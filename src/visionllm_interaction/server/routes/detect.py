@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.monitoring.seen_images import SeenImage
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.schemas.detections import DetectedObject, DetectResult
@@ -48,6 +49,8 @@ async def detect(
     found = await run_in_threadpool(service.detector.detect, bytes(data), min_confidence=min_confidence)
     metrics.detect.observe(found.duration_s)
     detector = found.detector
+    seen = SeenImage.of(found.detections, detector.categories, min_confidence=min_confidence, brightness=None)
+    service.monitor.saw_image(bytes(data), seen)
     return DetectResult(
         width=found.width,
         height=found.height,

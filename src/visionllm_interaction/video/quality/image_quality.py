@@ -70,14 +70,25 @@ class ImageQualityMeter:
             step_s = frame.timestamp_s - self._former[0]
             motion = _shift_of_most(self._former[1], spectra) / step_s if step_s > 0 else np.nan
         self._former = frame.timestamp_s, spectra
-        light = float(frame.image_rgb[::_EVERY, ::_EVERY].astype(np.float32).mean(axis=(0, 1)) @ _LUMA)
-        self._rows.append((frame.timestamp_s, light, blur_effect(frame.image_rgb), motion))
+        self._rows.append((frame.timestamp_s, mean_luma(frame.image_rgb), blur_effect(frame.image_rgb), motion))
 
     def result(self) -> ImageQuality:
         """What was measured so far."""
         rows = np.array(self._rows, np.float64).reshape(-1, 4)
         light, blur, motion = (rows[:, n].astype(np.float32) for n in (1, 2, 3))
         return ImageQuality(rows[:, 0], light, blur, motion)
+
+
+def mean_luma(image_rgb: NDArray[np.uint8]) -> float:
+    """How light an image is.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+
+    Returns:
+        Mean luma of a part of its pixels, 0 to 255.
+    """
+    return float(image_rgb[::_EVERY, ::_EVERY].astype(np.float32).mean(axis=(0, 1)) @ _LUMA)
 
 
 def blur_effect(image_rgb: NDArray[np.uint8]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.image_decoding import FORMAT_OF_ENDING
+from visionllm_interaction.core.unit_histogram import unit_histogram
 from visionllm_interaction.datasets.validation.config import ImageChecks
 from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, DecodeLimits, ImageProbe
 from visionllm_interaction.datasets.validation.images.worker_pool import probe_images
@@ -45,6 +46,10 @@ class DecodedImages:
     thumbs: NDArray[np.uint8]
     flat: NDArray[np.bool_]
     paths: tuple[Path, ...]
+
+    def brightness(self) -> tuple[int, ...]:
+        """The images counted by their mean luma from 0 to 1."""
+        return unit_histogram(self.thumbs.mean(axis=(1, 2)) / 255)
 
 
 def check_images(

@@ -1,0 +1,1 @@
+"""What the service tells those who run it beyond its state: jobs' durations, drift, traces."""

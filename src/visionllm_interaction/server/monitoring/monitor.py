@@ -1,0 +1,153 @@
+"""Metrics of jobs and of what the detector sees. They hold no names of videos, and nothing of one image."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from visionllm_interaction.core.unit_histogram import BINS
+from visionllm_interaction.server.monitoring.drift import SeenWindow, TrainingBaseline
+from visionllm_interaction.server.monitoring.seen_images import SeenImage, brightness_of
+from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines
+
+_JOB_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+BRIGHTNESS_EVERY_S = 0.5
+"""Of images sent one by one, at most one in so many seconds is measured."""
+_TENTHS = tuple(n / 10 for n in range(1, 11))
+
+
+class Monitor(Collector):
+    """Counts what jobs and the detector do, and compares what is seen with what was trained on.
+
+    Args:
+        serving: the file of the detector that serves.
+        artifacts: the folder of runs; None: there is none.
+    """
+
+    def __init__(self, serving: Callable[[], Path | None], artifacts: Path | None) -> None:
+        self._serving = serving
+        self._baselines = KnownBaselines(artifacts)
+        self._window = SeenWindow()
+        self._seen_by: Path | None = None
+        self._lock = threading.Lock()
+        self._next_brightness_s, self._is_measuring = 0.0, False
+        self._jobs = Histogram(
+            "visionllm_job_seconds",
+            "Seconds that jobs ran, without their time in the queue.",
+            ["kind", "ended"],
+            buckets=_JOB_SECONDS,
+            registry=None,
+        )
+        self._detections = Counter(
+            "visionllm_detections", "Detections in the images that were looked at.", ["category"], registry=None
+        )
+        self._confidence = Histogram(
+            "visionllm_detection_confidence", "Confidence of those.", buckets=_TENTHS, registry=None
+        )
+        self._brightness = Histogram(
+            "visionllm_image_brightness", "Mean luma of images, 0 to 1.", buckets=_TENTHS, registry=None
+        )
+
+    def register(self, registry: CollectorRegistry) -> None:
+        """Add everything to the metrics of a service."""
+        for one in (self._jobs, self._detections, self._confidence, self._brightness, self):
+            registry.register(one)
+
+    def ended(self, kind: str, how: str, seconds: float) -> None:
+        """Take in that a job that ran here has ended.
+
+        Args:
+            kind: of the job.
+            how: ``done``, ``failed`` or ``cancelled``.
+            seconds: how long it ran.
+        """
+        self._jobs.labels(kind, how).observe(seconds)
+
+    def saw_image(self, data: bytes, seen: SeenImage) -> None:
+        """Take in what the detector saw in an image that was sent alone.
+
+        Now and then its brightness is measured, by another thread: that decodes it once more, and nobody waits for it.
+
+        Args:
+            data: the bytes of the image file.
+            seen: what was found, without a brightness.
+        """
+        with self._lock:
+            now = time.monotonic()
+            measures = now >= self._next_brightness_s and not self._is_measuring
+            if measures:
+                self._next_brightness_s, self._is_measuring = now + BRIGHTNESS_EVERY_S, True
+        if measures:
+            threading.Thread(target=self._measure, args=(data, seen), name="brightness", daemon=True).start()
+        else:
+            self.saw(seen)
+
+    def _measure(self, data: bytes, seen: SeenImage) -> None:
+        try:
+            self.saw(replace(seen, brightness=brightness_of(data)))
+        finally:
+            self._is_measuring = False
+
+    def saw(self, seen: SeenImage) -> None:
+        """Take in what the detector saw in an image."""
+        for category in seen.categories:
+            self._detections.labels(category).inc()
+        for confidence in seen.confidences:
+            self._confidence.observe(confidence)
+        if seen.brightness is not None:
+            self._brightness.observe(seen.brightness)
+        self._window_now(seen)
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges about drift; those that are not known have no value."""
+        distances = GaugeMetricFamily(
+            "visionllm_drift", "Distance from training of the last images, 0 to 1.", labels=["kind"]
+        )
+        shares = GaugeMetricFamily(
+            "visionllm_training_class_share", "Share of a category in the training data.", labels=["category"]
+        )
+        light = GaugeMetricFamily(
+            "visionllm_training_brightness", "Quantiles of the mean luma of the training data.", labels=["quantile"]
+        )
+        window, serving = self._window_now(None)
+        baseline = self._baselines.of(serving) or TrainingBaseline({})
+        with self._lock:
+            found = list(window.distances(baseline))
+        for kind, distance in found:
+            distances.add_metric([kind], distance)
+        for category, share in baseline.shares().items():
+            shares.add_metric([category], share)
+        for quantile, value in _quantiles(baseline.brightness):
+            light.add_metric([quantile], value)
+        return [distances, shares, light]
+
+    def describe(self) -> Iterable[Metric]:
+        """No metrics: the registry must not read the runs before the service runs."""
+        return []
+
+    def _window_now(self, seen: SeenImage | None) -> tuple[SeenWindow, Path | None]:
+        """The window of the detector that serves now, with one more image, and the detector's file."""
+        serving = self._serving()
+        with self._lock:
+            if serving != self._seen_by:
+                self._window.clear()
+                self._seen_by = serving
+            if seen is not None:
+                self._window.add(seen)
+        return self._window, serving
+
+
+def _quantiles(histogram: tuple[int, ...]) -> Iterable[tuple[str, float]]:
+    """The quartiles of a histogram, to the upper end of their bin."""
+    total, below, wanted = sum(histogram), 0, [0.25, 0.5, 0.75]
+    for n, count in enumerate(histogram):
+        below += count
+        while wanted and total and below >= wanted[0] * total:
+            yield str(wanted.pop(0)), (n + 1) / BINS

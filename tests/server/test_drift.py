@@ -1,0 +1,212 @@
+"""Drift: what the detector sees now beside what it was trained on."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from prometheus_client import CollectorRegistry, generate_latest
+from toyroom_run import make_run
+
+from visionllm_interaction.artifacts.manifest import Manifest
+from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport, ValidationReport
+from visionllm_interaction.core import Categories, Detections
+from visionllm_interaction.core.unit_histogram import unit_histogram
+from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN
+from visionllm_interaction.server.jobs.worker_pool import Worker
+from visionllm_interaction.server.monitoring.drift import LEAST, SeenWindow, TrainingBaseline
+from visionllm_interaction.server.monitoring.monitor import Monitor
+from visionllm_interaction.server.monitoring.seen_images import EVERY, SeenImage, WatchedDetector, brightness_of
+from visionllm_interaction.server.monitoring.training_baseline import read_baseline
+
+CATEGORIES = Categories.from_pairs([(1, "child"), (7, "ball")])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs"), images=12, epochs=1)
+
+
+def seen(*categories: str, confidence: float = 0.9, asked: float = 0.05, brightness: float | None = 0.5) -> SeenImage:
+    return SeenImage(categories, (confidence,) * len(categories), asked, brightness)
+
+
+def window_of(image: SeenImage, images: int) -> SeenWindow:
+    window = SeenWindow()
+    for _ in range(images):
+        window.add(image)
+    return window
+
+
+KINDS: dict[str, type[Manifest]] = {
+    "data_validation": ValidationReport,
+    "data_transformation": TrainingManifest,
+    "model_trainer": TrainingReport,
+}
+KNOWN = TrainingBaseline(
+    {"child": 30, "ball": 10}, unit_histogram([0.9] * 5 + [0.1] * 50), unit_histogram([0.5] * 4 + [0.9])
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        # three children for a ball, as confident and as bright as in training
+        (seen("child", "child", "child", "ball"), {"class_mix": 0.0, "confidence": 0.0, "brightness": 0.2}),
+        (seen("ball", "ball"), {"class_mix": 0.75, "confidence": 0.0, "brightness": 0.2}),
+        # a category that training did not know
+        (seen("dog", "dog"), {"class_mix": 1.0, "confidence": 0.0, "brightness": 0.2}),
+        (seen("child", "child", confidence=0.55), {"class_mix": 0.25, "confidence": 1.0, "brightness": 0.2}),
+        (seen("child", "child", brightness=0.1), {"class_mix": 0.25, "confidence": 0.0, "brightness": 1.0}),
+        # of an empty room nothing is known but its light; and of one that is asked for sure things only
+        (seen(), {"brightness": 0.2}),
+        (seen("child", "child", asked=0.8), {"brightness": 0.2}),
+        (seen("child", "child", confidence=0.3, brightness=None), {}),
+    ],
+)
+def test_each_distance_says_its_own(image: SeenImage, expected: dict[str, float]) -> None:
+    assert dict(window_of(image, LEAST).distances(KNOWN)) == pytest.approx(expected)
+
+
+def test_too_few_images_and_unknown_training_give_no_distance() -> None:
+    assert dict(window_of(seen("child", "child"), LEAST - 1).distances(KNOWN)) == {}
+    assert dict(window_of(seen("child", "child"), LEAST).distances(TrainingBaseline({}))) == {}
+
+
+def test_only_the_last_images_count() -> None:
+    window = window_of(seen("dog", "dog"), 5000)
+    for _ in range(1000):
+        window.add(seen("child", "child", "child", "ball"))
+    assert dict(window.distances(KNOWN))["class_mix"] == pytest.approx(0.0)
+
+
+class Scripted:
+    """A detector that finds a child in every image."""
+
+    categories, digest, name, runtime = CATEGORIES, "0" * 64, "scripted", None
+
+    def detect(self, images: list[np.ndarray], *, min_confidence: float = 0.05) -> list[Detections]:
+        one = Detections(np.array([[0, 0, 4, 4]], np.float32), np.array([0.75], np.float32), np.array([1]))
+        return [one for _ in images]
+
+
+def test_one_frame_in_ten_is_reported() -> None:
+    reports: list[SeenImage] = []
+    detector = WatchedDetector(Scripted(), reports.append)  # type: ignore[arg-type]
+    grey = np.full((40, 60, 3), 51, np.uint8)
+    for batch in (3, 8, 1, 18):
+        assert len(detector.detect([grey] * batch, min_confidence=0.2)) == batch
+    assert reports == [SeenImage(("child",), (0.75,), 0.2, 0.2)] * 3 and EVERY == 10
+    assert SeenImage.from_json(reports[0].to_json()) == reports[0] and b"\n" not in reports[0].to_json()
+
+
+def test_reports_of_a_worker_reach_the_service_wherever_the_pipe_cuts_them() -> None:
+    line = seen("child", "é\n").to_json()
+    lines = b"%s1 10\n%s%s\n%s5 10\n%s%s\n{}\n" % (PROGRESS, SEEN, line, PROGRESS, SEEN, line)
+    script = (
+        "import os, sys, time; sys.stdin.readline(); data = bytes.fromhex(sys.argv[1])\n"
+        "for n in range(0, len(data), 37): os.write(1, data[n:n + 37]); time.sleep(0.002)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, lines.hex()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
+    )
+    reports: list[SeenImage] = []
+
+    class Request:
+        def model_dump_json(self) -> str:
+            return "{}"
+
+    worker = Worker(process)
+    output, code = worker.run(Request(), give_up=lambda: False, see=reports.append)  # type: ignore[arg-type]
+    worker.end()
+    assert (output, code) == (b"{}\n", 0) and reports == [seen("child", "é\n")] * 2
+    assert worker.progress is not None and worker.progress.share == 0.5
+
+
+@pytest.mark.parametrize(("form", "mode"), [("JPEG", "RGB"), ("PNG", "RGB"), ("PNG", "L"), ("PNG", "I;16")])
+def test_brightness_of_a_file_is_that_of_its_pixels(form: str, mode: str) -> None:
+    stream = io.BytesIO()
+    if mode == "I;16":
+        pixels = np.full((300, 400), 13107, np.uint16)
+        pixels[0, 0] = 65535  # so that the range is 16 bits
+        image = Image.fromarray(pixels)
+    else:
+        image = Image.new(mode, (400, 300), (51, 51, 51) if mode == "RGB" else 51)
+    image.save(stream, form)
+    assert brightness_of(stream.getvalue()) == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_run_keeps_what_its_detector_was_trained_on(run: Path) -> None:
+    trained = TrainingReport.load(run / "model_trainer" / "training_report.yaml")
+    cleaned = TrainingManifest.load(run / "data_transformation" / "training_manifest.yaml")
+    report = ValidationReport.load(run / "data_validation" / "data_validation_report.yaml")
+    for split, counts in cleaned.counts.items():
+        assert sum(cleaned.annotations_per_category[split].values()) == counts.annotations
+    images = sum(sum(histogram) for histogram in report.brightness.values())
+    assert 0 < images <= sum(one.images for one in report.counts.values())
+    baseline = read_baseline(run / "model_trainer" / "fasterrcnn_best.pt", None)
+    assert baseline is not None
+    assert baseline.annotations == cleaned.annotations_per_category["train"]
+    assert baseline.confidences == trained.validation_confidences and sum(baseline.confidences) > 0
+    assert sum(baseline.brightness) == images
+
+
+def test_the_run_is_found_by_digest_and_a_detector_without_one_has_no_baseline(run: Path, tmp_path: Path) -> None:
+    best = run / "model_trainer" / "fasterrcnn_best.pt"
+    copy = tmp_path / "activated.pt"
+    copy.write_bytes(best.read_bytes())
+    assert read_baseline(copy, None) is None
+    assert read_baseline(copy, run.parent) == read_baseline(best, None)
+    copy.write_bytes(b"another detector")
+    assert read_baseline(copy, run.parent) is None
+
+
+def test_a_run_of_an_older_version_has_no_value_and_is_no_error(run: Path, tmp_path: Path) -> None:
+    older = tmp_path / run.name
+    new = {"annotations_per_category", "validation_confidences", "brightness"}
+    for folder, name in (
+        ("data_validation", "data_validation_report.yaml"),
+        ("data_transformation", "training_manifest.yaml"),
+        ("model_trainer", "training_report.yaml"),
+    ):
+        kind = {"data_validation": ValidationReport, "data_transformation": TrainingManifest}.get(
+            folder, TrainingReport
+        )
+        (older / folder).mkdir(parents=True)
+        content = kind.load(run / folder / name)
+        fields = {key: value for key, value in content.model_dump().items() if key not in new}
+        kind.model_validate(fields).save(older / folder / name)
+    best = older / "model_trainer" / "fasterrcnn_best.pt"
+    best.write_bytes((run / "model_trainer" / "fasterrcnn_best.pt").read_bytes())
+    baseline = read_baseline(best, None)
+    assert baseline is not None and not baseline.annotations and not any(baseline.confidences)
+    assert dict(window_of(seen("child", "child"), LEAST).distances(baseline)) == {}
+
+
+def test_metrics_hold_drift_of_the_serving_detector_and_forget_it_with_it(run: Path, tmp_path: Path) -> None:
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    registry = CollectorRegistry()
+    monitor = Monitor(lambda: serving, None)
+    monitor.register(registry)
+
+    def text() -> str:
+        return generate_latest(registry).decode()
+
+    for _ in range(LEAST):
+        monitor.saw(seen("dog", "dog", brightness=0.02))
+    assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
+    assert registry.get_sample_value("visionllm_drift", {"kind": "brightness"}) == pytest.approx(1.0)
+    assert "visionllm_training_class_share{category=" in text()
+    assert 'visionllm_training_brightness{quantile="0.5"}' in text()
+    assert f'visionllm_detections_total{{category="dog"}} {2 * LEAST}.0' in text()
+    serving = tmp_path / "ready_made.onnx"
+    serving.write_bytes(b"onnx")
+    assert "visionllm_drift{" not in text() and "visionllm_training_class_share{" not in text()
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    assert "visionllm_drift{" not in text(), "what another detector saw is not this one's"
