@@ -42,6 +42,7 @@ from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
+    ReturnGuess,
     RoleGuess,
     SourceFile,
     VideoRecord,
@@ -487,6 +488,7 @@ def _record(
         n_untracked=int((tracked.detections.track_id == UNTRACKED).sum()),
         sampling=sampling_record(tracked.frames),
         weak=weak_sightings(tracked.detections, tracked.frames),
+        returns=tuple(ReturnGuess(**asdict(one)) for one in tracked.returns),
         view=job.view,
         detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),
