@@ -39,6 +39,7 @@ from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.sightings import seconds_in_view
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
@@ -424,7 +425,12 @@ def _publish(
     quality = quality_rows(
         tracked.frames, tracked.image_quality, tracked.detections, image_px=size_px, config=job.config.video.quality
     )
-    notes = (*notes, *role_notes(tracks, estimates), *moving_camera_notes(quality, compensated=job.view == "ego"))
+    in_view_s = seconds_in_view(tracked.detections, tracked.frames)
+    notes = (
+        *notes,
+        *role_notes(tracks, estimates, in_view_s),
+        *moving_camera_notes(quality, compensated=job.view == "ego"),
+    )
     update: dict[str, object] = {
         "role_proxies": {} if estimates else guesses,
         "heads": inputs.heads,

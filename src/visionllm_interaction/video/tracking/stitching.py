@@ -74,8 +74,21 @@ class _GapLimits:
         return bool(out) and not out & _sides(first_xyxy, self.size_px)
 
 
-def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
-    """Extend tracklets (ids, (n,)) to the unlinked detections from before the tracker confirmed them."""
+def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable, *, widening: float = 1.0) -> Ids:
+    """Extend tracklets to the unlinked detections from before the tracker confirmed them, frame by frame.
+
+    A tracker goes on with weak detections and begins with none: without this whoever walks in would be there later
+    than they are, and never leave too early.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        frames: all frames of the video.
+        widening: how many times as far objects move between frames as at the full rate; boxes then overlap less.
+
+    Returns:
+        (n,) tracklet ids.
+    """
     ids = ids.copy()
     position = {int(index): n for n, index in enumerate(frames.frame_index[frames.processed])}
     free: dict[tuple[str, int], list[int]] = {}
@@ -84,9 +97,10 @@ def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable
     for tracklet in tracklets_of(rows, ids):
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
-        for step in range(1, config.min_hits + 1):
-            candidates = [r for r in free.get((tracklet.category, at - step), []) if ids[r] == UNTRACKED]
-            best = _most_overlapping(rows, first, candidates)
+        while at > 0:
+            at -= 1
+            candidates = [r for r in free.get((tracklet.category, at), []) if ids[r] == UNTRACKED]
+            best = _most_overlapping(rows, first, candidates, least_iou=_SAME_BOX_IOU / widening)
             if best is None:
                 break
             ids[best] = tracklet.id
@@ -174,12 +188,12 @@ def tracklets_of(rows: DetectionTable, ids: Ids) -> list[Tracklet]:
     ]
 
 
-def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int]) -> int | None:
+def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int], *, least_iou: float) -> int | None:
     if not candidates:
         return None
     overlaps = box_iou(rows.boxes_xyxy[row], rows.boxes_xyxy[candidates])
     best = int(np.argmax(overlaps))
-    return candidates[best] if overlaps[best] >= _SAME_BOX_IOU else None
+    return candidates[best] if overlaps[best] >= least_iou else None
 
 
 def _person_height(rows: DetectionTable) -> float:
