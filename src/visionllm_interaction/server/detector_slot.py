@@ -69,6 +69,7 @@ class DetectorSlot:
         self._changing = threading.Lock()
         self._following = threading.Lock()
         self._changes = 0
+        self._stopped = False
         self._waiting_slots = threading.BoundedSemaphore(max_waiting)
 
     @property
@@ -77,12 +78,22 @@ class DetectorSlot:
         return self._serving()
 
     def start(self) -> None:
-        """Start loading in the background; the service answers meanwhile."""
+        """Start loading in the background; the service answers meanwhile.
+
+        The process ends when loading has: a thread that Python cuts off within C++ aborts the whole process.
+        """
+        self._stopped = False
         self._asked = self.checkpoint
         if self._asked is not None:
             self.state = "loading"
             arguments = (self._asked, self._changes)
-            threading.Thread(target=self._load, args=arguments, name="load-detector", daemon=True).start()
+            threading.Thread(target=self._load, args=arguments, name="load-detector").start()
+
+    def stop(self) -> None:
+        """Wait for the image that is being detected, and detect no other one: the process is about to end."""
+        self._stopped = True
+        with self._detector_lock:
+            pass
 
     def _load(self, checkpoint: Path, change: int) -> None:
         """Load a detector; what comes of it counts only if no other change was made since."""
@@ -143,7 +154,7 @@ class DetectorSlot:
     def follow_in_background(self) -> None:
         """As :meth:`follow`, without waiting for it."""
         if self._is_behind() and not self._following.locked():
-            threading.Thread(target=self.follow, name="load-detector", daemon=True).start()
+            threading.Thread(target=self.follow, name="load-detector").start()
 
     def _is_behind(self) -> bool:
         """Whether another detector serves than the one that was loaded here."""
@@ -214,6 +225,8 @@ class DetectorSlot:
             raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
             with self._detector_lock:  # decoding inside, too: only one decoded image is in memory
+                if self._stopped:
+                    raise ServiceError("The service is stopping.", fix="ask again in a moment")
                 image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)

@@ -144,6 +144,7 @@ class Service:
                 self.previews.stop()
                 self.activations.stop()
                 self.jobs.stop()
+                self.detector.stop()
 
     def _resubmit_unknown(self) -> None:
         # A process killed between storing an upload and queueing its job leaves an upload without a job.

@@ -98,10 +98,10 @@ def postprocess_tracklets(
     config, widening = adapt_to_rate(config, step_s), widening_at(step_s)
     rows = stabilised(detections, camera)
     if stands_alone(config, step_s):
-        ids = extend_to_first_detection(rows, ids, frames, widening=widening)
+        ids = extend_to_first_detection(rows, ids, frames, config=config, widening=widening)
         ids = add_single_detections(rows, ids, config=config, step_s=step_s)
     rows, ids = vote_categories(rows, ids, config=config)
-    ids = extend_to_first_detection(rows, ids, frames, widening=widening)
+    ids = extend_to_first_detection(rows, ids, frames, config=config, widening=widening)
     appearance = (
         None
         if features is None

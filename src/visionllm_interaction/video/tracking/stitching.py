@@ -18,6 +18,8 @@ from visionllm_interaction.video.tracking.continued_or_newcomer import Appearanc
 from visionllm_interaction.video.tracking.identity_switch_correction import BLINK_S, TrackAppearance
 
 _SAME_BOX_IOU = 0.3
+_STEADY_IOU = 0.5
+"""Detections that are too weak for a tracker to begin with belong to a track if so much of them overlaps."""
 _MIN_OBJECT_SIZE = 0.4
 """Least size, in heights of a person, to measure distances of small objects with: people carry them."""
 _EDGE = 0.02
@@ -74,16 +76,19 @@ class _GapLimits:
         return bool(out) and not out & _sides(first_xyxy, self.size_px)
 
 
-def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable, *, widening: float = 1.0) -> Ids:
+def extend_to_first_detection(
+    rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig, widening: float = 1.0
+) -> Ids:
     """Extend tracklets to the unlinked detections from before the tracker confirmed them, frame by frame.
 
     A tracker goes on with weak detections and begins with none: without this whoever walks in would be there later
-    than they are, and never leave too early.
+    than they are.
 
     Args:
         rows: detections, boxes xyxy in pixels.
         ids: (n,) tracklet ids.
         frames: all frames of the video.
+        config: number of detections after which the tracker confirms a track. Those before must overlap more.
         widening: how many times as far objects move between frames as at the full rate; boxes then overlap less.
 
     Returns:
@@ -97,10 +102,10 @@ def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable
     for tracklet in tracklets_of(rows, ids):
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
-        while at > 0:
-            at -= 1
-            candidates = [r for r in free.get((tracklet.category, at), []) if ids[r] == UNTRACKED]
-            best = _most_overlapping(rows, first, candidates, least_iou=_SAME_BOX_IOU / widening)
+        for step in range(1, at + 1):
+            candidates = [r for r in free.get((tracklet.category, at - step), []) if ids[r] == UNTRACKED]
+            overlap = _SAME_BOX_IOU if step <= config.min_hits else _STEADY_IOU
+            best = _most_overlapping(rows, first, candidates, least_iou=overlap / widening)
             if best is None:
                 break
             ids[best] = tracklet.id
