@@ -36,6 +36,7 @@ _UNKNOWN = 0.5
 """Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
 """Number of rows at an end of a tracklet that are compared."""
+_ROUNDING_S = 1e-6
 Ids = NDArray[np.int64]
 
 
@@ -88,7 +89,8 @@ def extend_to_first_detection(
         rows: detections, boxes xyxy in pixels.
         ids: (n,) tracklet ids.
         frames: all frames of the video.
-        config: number of detections after which the tracker confirms a track. Those before must overlap more.
+        config: number of detections after which the tracker confirms a track. Those before, for as long as the
+            shortest track lasts, must overlap more: the further back, the likelier they are of somebody else.
         widening: how many times as far objects move between frames as at the full rate; boxes then overlap less.
 
     Returns:
@@ -96,6 +98,7 @@ def extend_to_first_detection(
     """
     ids = ids.copy()
     position = {int(index): n for n, index in enumerate(frames.frame_index[frames.processed])}
+    times = frames.timestamp_s[frames.processed]
     free: dict[tuple[str, int], list[int]] = {}
     for row in np.flatnonzero(ids == UNTRACKED).tolist():
         free.setdefault((str(rows.category[row]), position[int(rows.frame_index[row])]), []).append(row)
@@ -103,6 +106,8 @@ def extend_to_first_detection(
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
         for step in range(1, at + 1):
+            if step > config.min_hits and times[at] - times[at - step] > config.min_duration_s + _ROUNDING_S:
+                break
             candidates = [r for r in free.get((tracklet.category, at - step), []) if ids[r] == UNTRACKED]
             overlap = _SAME_BOX_IOU if step <= config.min_hits else _STEADY_IOU
             best = _most_overlapping(rows, first, candidates, least_iou=overlap / widening)
