@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -341,6 +343,15 @@ def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
     smooth = median_filter(values, 1, 1)
     assert smooth[[0, 1, 2, 3, 5], 0].tolist() == [1, 1, 1, 5, 2]
     assert np.isnan(smooth[4, 0])
+
+
+def test_the_median_of_nothing_warns_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters of warnings are shared by the threads of a service: another one may just take this one's away."""
+    monkeypatch.setattr(warnings, "filterwarnings", lambda *_, **__: None)
+    values = np.array([[1.0, 1.0], *[[np.nan, np.nan]] * 5, [np.nan, 2.0], [3.0, 4.0]])
+    smooth = median_filter(values, 1, 1)
+    assert smooth[0].tolist() == [1.0, 1.0] and np.isnan(smooth[1:6]).all()
+    assert np.isnan(smooth[6, 0]) and smooth[6, 1] == 3.0 and smooth[7].tolist() == [3.0, 3.0]
 
 
 def test_what_keeps_still_is_at_its_median_and_what_moves_is_left_alone() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chromium import axe_source, chromium, faults_of, open_page, page_server, until
-from moving_scene import BALL, BEGINS_S, CUP, FPS, SIZE, N, publish_scene, write_scene_video
+from moving_scene import BALL, BEGINS_S, CUP, FPS, SIZE, N, publish_return, publish_scene, write_scene_video
 
 from visionllm_interaction.store.corrections.recording import add_correction, list_corrections
 from visionllm_interaction.store.reader import open_store
@@ -59,12 +59,12 @@ def go_to(page: Any, seconds: int) -> None:
             page.keyboard.press("ArrowRight")
 
 
-def wait_for_states(page: Any, store: Path, count: int) -> None:
+def wait_for_states(page: Any, store: Path, count: int, *, panel: str = ".correct") -> None:
     for _ in range(600):
         if len(states(store)) >= count:
             return
         page.wait_for_timeout(50)
-    raise AssertionError(f"never {count} corrections: {states(store)}, {page.inner_text('.correct')}")
+    raise AssertionError(f"never {count} corrections: {states(store)}, {page.inner_text(panel)}")
 
 
 def on_picture(page: Any, x: float, y: float) -> tuple[float, float]:
@@ -182,6 +182,20 @@ def test_somebody_else_was_faster(address: str, store: Path) -> None:
         assert len(states(store)) == 1
         page.click("button:has-text('Delete box here')")
         wait_for_states(page, store, 2)
+        assert faults_of(page) == []
+
+
+def test_who_came_back_is_joined_by_one_button(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    publish_return(store, source=write_scene_video(tmp_path / "play.mp4"))
+    with page_server(tmp_path, store, media_dirs=[tmp_path]) as url, chromium() as browser:
+        page = open_page(browser, width=1280, height=1100, theme="light")
+        page.goto(f"{url}/ui/videos/a")
+        page.click("button:text-is('Same person as track 1')")
+        wait_for_states(page, store, 1, panel=".people")
+        assert states(store) == [("identity merge", "applied")]
+        page.wait_for_selector("button:text-is('Same person as track 1')", state="detached")
+        assert "Track 9" not in page.inner_text(".people")
         assert faults_of(page) == []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moving_scene import BALL, CAREGIVER, CHILD, publish_scene, scene_boxes, table_of
+from moving_scene import BALL, CAREGIVER, CHILD, LATER, publish_return, publish_scene, scene_boxes, table_of
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -64,6 +64,19 @@ def publish_people(store: Path, video_id: str) -> None:
     boxes = {track: scene_boxes()[track] for track in (CHILD, CAREGIVER)}
     rows = [(frame, track, "person", box) for track, own in boxes.items() for frame, box in own.items()]
     publish_scene(store, video_id, table=table_of(rows))
+
+
+def test_who_may_have_come_back_is_said_until_the_tracks_are_one(http: TestClient, tmp_path: Path) -> None:
+    publish_return(tmp_path / "store", "d")
+
+    def returns() -> list[tuple[int, int | None, float | None]]:
+        people = http.get("/v1/videos/d/roles").json()["people"]
+        return [(one["track_id"], one["may_be_track_id"], one["away_s"]) for one in people]
+
+    assert returns() == [(CHILD, None, None), (CAREGIVER, None, None), (LATER, CHILD, 3.0)]
+    merge = {"kind": "identity", "action": "merge", "track_id": CHILD, "other_track_id": LATER}
+    http.post("/v1/videos/d/corrections", json=merge).raise_for_status()
+    assert returns() == [(CHILD, None, None), (CAREGIVER, None, None)]
 
 
 def test_measures_know_a_confirmed_role_at_once(http: TestClient, tmp_path: Path) -> None:

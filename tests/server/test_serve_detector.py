@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -169,3 +175,57 @@ def test_a_detector_that_failed_here_is_left_for_the_one_that_another_process_ac
     slot.check_usable()  # an upload is taken: the worker analyses it with the new one
     slot.follow()
     assert slot.state == "ready" and slot.require() is new
+
+
+def test_a_process_ends_after_the_detector_is_loaded(tmp_path: Path) -> None:
+    """A start that fails meanwhile: a thread that is cut off within C++ aborts the process."""
+    code = f"""
+import time
+from pathlib import Path
+from visionllm_interaction.detection import models
+from visionllm_interaction.server.detector_slot import DetectorSlot
+
+def load(*_, **__):
+    time.sleep(1.0)
+    Path({str(tmp_path / "loaded")!r}).touch()
+
+models.load_detector = load
+DetectorSlot(Path("detector.onnx"), device="cpu", max_waiting=1).start()
+raise SystemExit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 3
+    assert (tmp_path / "loaded").exists()
+
+
+def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, seen = threading.Event(), threading.Event(), []
+
+    class Slow:
+        def detect(self, images: Sequence[np.ndarray], *, min_confidence: float) -> list[str]:
+            if images[0].shape != (8, 8, 3):
+                return ["tried"]
+            begun.set()
+            go_on.wait(60)
+            seen.append(min_confidence)
+            return ["found"]
+
+    monkeypatch.setattr(models, "load_detector", lambda *_, **__: Slow())
+    slot = DetectorSlot(Path("detector.onnx"), device="cpu", max_waiting=2)
+    wait(slot)
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "png")
+
+    def detect() -> object:
+        return slot.detect(png.getvalue(), min_confidence=0.5)
+
+    with ThreadPoolExecutor(2) as pool:
+        detecting = pool.submit(detect)
+        assert begun.wait(60)
+        stopping = pool.submit(slot.stop)
+        assert not stopping.done()
+        go_on.set()
+        detecting.result(60)
+        stopping.result(60)
+    assert seen == [0.5]
+    with pytest.raises(ServiceError, match="stopping"):
+        detect()

@@ -12,6 +12,7 @@ from visionllm_interaction.core.bodies import BodyTables, RoleEstimate
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.measures.catalogue_query import Query, run_query
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.audit_corrections import video_state
 from visionllm_interaction.store.corrections.recording import add_correction, undo_correction
@@ -123,6 +124,24 @@ def test_a_short_unknown_track_leaves_a_long_known_one_alone(tmp_path: Path) -> 
     set_roles(tmp_path / "s", "a", {1: "child"})
     [row] = query("total(visible(child))", tmp_path / "s").rows
     assert row.value == pytest.approx(10.0)
+
+
+def test_a_child_who_was_away_was_not_there_meanwhile(tmp_path: Path) -> None:
+    """In view for 2 of the 10 s of the joined track: somebody unknown of 0.6 s is no small matter."""
+    publish(tmp_path / "s", {1: (0, 10, LEFT), 2: (0, 6, RIGHT), 3: (90, 100, LEFT)})
+    set_roles(tmp_path / "s", "a", {1: "child", 3: "child"})
+    merge = {"kind": "identity", "action": "merge", "track_id": 1, "other_track_id": 3}
+    add_correction(tmp_path / "s", "a", merge, who="Kari")
+    [row] = query("total(visible(child))", tmp_path / "s").rows
+    assert row.value is None and "0.6 s" in (row.missing or "")
+    # Of the measure as well; but that the child was there at all is known.
+    [row] = run_query(open_store(tmp_path / "s"), Query("visible_duration", "child"))
+    assert row.value is None and "0.6 s" in (row.missing or "")
+    [row] = query("exists(visible(child))", tmp_path / "s").rows
+    assert row.value is True
+    set_roles(tmp_path / "s", "a", {2: "other"})
+    [row] = run_query(open_store(tmp_path / "s"), Query("visible_duration", "child"))
+    assert row.value == pytest.approx(2.0)
 
 
 def test_roles_of_categories_that_nobody_looks_for_are_nobodys(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interactions.postures import find_postures
 from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import BodiesRecord, DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import BodiesRecord, DetectorRecord, ReturnGuess, SourceFile, VideoRecord
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 from visionllm_interaction.video.tracking.roles import CATEGORY_ROLES
 
@@ -68,6 +68,22 @@ def table_of(rows: list[tuple[int, int, str, tuple[float, float, float, float]]]
     )
 
 
+LATER = 9
+"""The child's track after an absence, in :func:`publish_return`."""
+
+
+def publish_return(store: Path, video_id: str = "a", *, source: SourceFile | None = None) -> None:
+    """The scene with a child that is away from 5 to 8 s and then has another track, which looks alike."""
+    rows = []
+    for track, boxes in scene_boxes().items():
+        for frame, box in boxes.items():
+            if track == CHILD and 50 <= frame < 80:
+                continue
+            rows.append((frame, LATER if track == CHILD and frame >= 80 else track, CATEGORIES[track], box))
+    guess = ReturnGuess(track_id=LATER, former_track_id=CHILD, begin_s=8.0, former_end_s=5.0, distance=0.02)
+    publish_scene(store, video_id, table=table_of(rows), source=source, returns=(guess,))
+
+
 def scene_frames() -> FrameTable:
     """All frames, each processed."""
     index = np.arange(N)
@@ -84,6 +100,7 @@ def publish_scene(
     source: SourceFile | None = None,
     frames: FrameTable | None = None,
     quality: Sequence[QualityRow] | None = None,
+    returns: tuple[ReturnGuess, ...] = (),
 ) -> None:
     """Publish the scene as an analysis would: tracks, relations and events follow from the detections."""
     detections = scene_table() if table is None else table
@@ -94,7 +111,7 @@ def publish_scene(
     publish_video(
         store,
         _record(video_id, analysis, tracks, len(detections), bodies).model_copy(
-            update={} if source is None else {"source": source}
+            update={"returns": returns} | ({} if source is None else {"source": source})
         ),
         frames=frames,
         detections=detections,

@@ -9,12 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
 from video_files import write_images
 
+from visionllm_interaction.analysis.analyze_videos import analyze
+from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.analysis.role_review import people_of, write_review_sheet
+from visionllm_interaction.cli.validity import roles
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.video.config import TrackConfig, VideoConfig
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.store.corrections.recording import undo_correction
+from visionllm_interaction.video.config import DecodeConfig, TrackConfig, VideoConfig
 from visionllm_interaction.video.tracking.appearance import (
     FEATURE_SIZE,
     FeatureBuffer,
@@ -213,3 +220,31 @@ def test_who_turns_round_between_two_frames_was_not_lost(tmp_path: Path, fps: in
     apart = [found for found in detections if not 10 <= found["frame_index"] < 14]
     given.write_text(json.dumps({**content, "detections": apart}))
     assert set(track_from_file(video, given).detections.track_id.tolist()) == {1, 2}
+
+
+def test_who_came_back_is_shown_in_the_review_and_joined_by_one_option(tmp_path: Path) -> None:
+    video, given = taking_turns(tmp_path, LEFT_CHILD)
+    store = tmp_path / "store"
+    config = AnalysisConfig(video=VideoConfig(track=TrackConfig(rejoin_s=0.0)))
+    [result] = analyze(video, store, detections=given, config=config).videos
+    video_id = result.video_id or ""
+    [first, second] = people_of(store, video_id)
+    assert (first.may_be_track_id, second.may_be_track_id, second.away_s) == (None, 1, pytest.approx(2.0, abs=0.1))
+    page, _ = write_review_sheet(store, video_id, tmp_path / "out")
+    assert "--same 2=1" in page.read_text()
+
+    def review(*arguments: str) -> Result:
+        return CliRunner().invoke(roles, [video_id, "--store", str(store), *arguments])
+
+    for wrong in ("2", "2=2", "2=7"):
+        assert isinstance(review("--same", wrong).exception, UsageError), wrong
+    assert review("--same", "2=1").exit_code == 0
+    [one] = people_of(store, video_id)
+    assert (one.track_id, one.may_be_track_id, one.begin_s) == (1, None, 0.0) and one.end_s > 7.9
+    # It is a correction: analysed again, in other frames, it still holds, and it can be undone.
+    decode = DecodeConfig(sample_fps=12.5)
+    other = config.model_copy(update={"video": config.video.model_copy(update={"decode": decode})})
+    [again] = analyze(video, store, detections=given, config=other).videos
+    assert again.status == "done" and len(people_of(store, video_id)) == 1
+    undo_correction(store, video_id, who="Kari")
+    assert len(people_of(store, video_id)) == 2

@@ -212,3 +212,30 @@ def test_a_thing_that_two_tracklets_take_turns_with_is_one_track() -> None:
     assert set(postprocess_tracklets(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1}
     apart = np.where(s < 3.9, 1, 2)  # nothing says that these are the same
     assert set(postprocess_tracklets(rows, apart, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}
+
+
+def walks_in(fps: float, *, step_px: float, weak: int) -> DetectionTable:
+    """Somebody comes from the left from 1 s on, detected weakly in the first ``weak`` frames; then strongly."""
+    frames = frames_at(fps, 4.0)
+    own = np.flatnonzero(frames.timestamp_s >= 1.0)
+    lefts = step_px * np.arange(len(own))
+    boxes = np.stack([lefts, np.full(len(own), 50.0), lefts + 100.0, np.full(len(own), 250.0)], axis=1)
+    sure = np.where(np.arange(len(own)) < weak, 0.4, 0.9).astype(np.float32)
+    untracked = np.full(len(own), UNTRACKED)
+    names = np.array(["person"] * len(own), dtype=object)
+    rows = DetectionTable(own, frames.timestamp_s[own], names, sure, boxes.astype(np.float32), untracked)
+    return track(rows, frames, size_px=(1000, 300))
+
+
+def test_who_is_seen_weakly_at_first_is_there_from_then_on() -> None:
+    """Trackers go on with weak detections and begin with none; 0.4 s before the first sure one, no further."""
+    found = walks_in(25.0, step_px=4.0, weak=8)
+    assert found.timestamp_s[found.track_id != UNTRACKED].min() == pytest.approx(1.0)
+    found = walks_in(25.0, step_px=4.0, weak=25)
+    assert found.timestamp_s[found.track_id != UNTRACKED].min() == pytest.approx(2.0 - 0.4, abs=0.05)
+
+
+def test_the_first_sighting_belongs_to_the_track_at_few_frames_a_second_too() -> None:
+    """Between frames 0.3 s apart somebody who walks has gone on by half their width: boxes overlap by 0.29."""
+    found = walks_in(10 / 3, step_px=55.0, weak=1)
+    assert found.timestamp_s[found.track_id != UNTRACKED].min() == pytest.approx(1.2, abs=0.01)

@@ -242,13 +242,24 @@ def with_estimates(tracks: Sequence[Track], estimates: Sequence[RoleEstimate]) -
     return [replace(t, role=roles[t.track_id]) if t.role is None and t.track_id in roles else t for t in tracks]
 
 
-def role_notes(tracks: Sequence[Track], estimates: Sequence[RoleEstimate]) -> tuple[str, ...]:
-    """A note where the role of somebody could not be estimated."""
+def role_notes(
+    tracks: Sequence[Track], estimates: Sequence[RoleEstimate], in_view_s: Mapping[int, float]
+) -> tuple[str, ...]:
+    """A note where the role of somebody could not be estimated.
+
+    Args:
+        tracks: the tracks with their roles.
+        estimates: of the people whose role was looked for.
+        in_view_s: track id → seconds for which it is in view.
+
+    Returns:
+        One note, or none.
+    """
     people = {one.track_id for one in estimates}
     unknown = [track for track in tracks if track.track_id in people and track.role is None]
     if not unknown:
         return ()
-    seconds = sum(track.end_s - track.begin_s for track in unknown)
+    seconds = sum(in_view_s.get(track.track_id, 0.0) for track in unknown)
     fix = "visionllm roles review shows them"
     return (f"it is not known of {len(unknown)} of {len(people)} people ({seconds:.1f} s) who is a child: {fix}",)
 

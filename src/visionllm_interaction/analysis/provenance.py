@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.staleness import changed_keys
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 6
+ALGORITHM_VERSION = 7
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
@@ -30,7 +30,8 @@ goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, start
 tracks of people only where somebody else is unlikely to have come by. Version 5 estimates who is a child from faces,
 proportions and looks, and notes the quality of each second. Version 6 gives somebody of another look who stands where
 a lost person stood a track of their own, has no pick-up (put-down) of an object out of sight before (after) it, asks
-how long objects are in sight by a setting of its own, and reads frames that come before the first time stamp.
+how long objects are in sight by a setting of its own, and reads frames that come before the first time stamp. Version 7
+begins tracks with the weak detections that lead to them, and notes who may have come back.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""

@@ -26,7 +26,8 @@ from visionllm_interaction.core.detection_table import UNTRACKED, HeadTable
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import RoleGuess, SourceFile, VideoRecord
+from visionllm_interaction.store.sightings import seconds_in_view
+from visionllm_interaction.store.video_record import ReturnGuess, RoleGuess, SourceFile, VideoRecord
 from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
@@ -93,13 +94,14 @@ def publish_analysis(
     )
     record = _record(tracked, video_id, tracks, inputs, job=job)
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
+    in_view_s = seconds_in_view(tracked.detections, tracked.frames)
     about_camera = moving_camera_notes(quality, compensated=job.view == "ego")
     update: dict[str, object] = {
         "role_proxies": {} if estimates else guesses,
         "roles_estimated": bool(estimates),
         "heads": inputs.heads,
         "bodies": job.bodies.record(config) if job.bodies else None,
-        "notes": (*record.notes, *notes, *role_notes(tracks, estimates), *about_camera),
+        "notes": (*record.notes, *notes, *role_notes(tracks, estimates, in_view_s), *about_camera),
     }
     record = record.model_copy(update=update)
     tables: BodyTables | None = None
@@ -149,6 +151,7 @@ def _record(
         n_untracked=int((tracked.detections.track_id == UNTRACKED).sum()),
         sampling=sampling_record(tracked.frames),
         weak=weak_sightings(tracked.detections, tracked.frames),
+        returns=tuple(ReturnGuess(**asdict(one)) for one in tracked.returns),
         view=job.view,
         detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),

@@ -14,10 +14,14 @@ import pyarrow as pa
 from PIL import Image
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.reports.html_base import image_data_uri, render_template
+from visionllm_interaction.store.corrections.changes import MergeTracks
+from visionllm_interaction.store.corrections.recording import add_corrections
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.roles.reviewed import CHOICES, REST, read_reviewed_roles
+from visionllm_interaction.store.video_record import ReturnGuess, VideoRecord
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
 from visionllm_interaction.utils.path_type import StrPath
@@ -44,6 +48,8 @@ class Person:
         evidence: what the estimate rests on.
         begin_s: first sighting.
         end_s: last sighting.
+        may_be_track_id: an earlier track that looks alike and may be the same person; None: there is none.
+        away_s: seconds between that one's end and this one's begin.
     """
 
     track_id: int
@@ -53,6 +59,8 @@ class Person:
     evidence: tuple[str, ...]
     begin_s: float
     end_s: float
+    may_be_track_id: int | None = None
+    away_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -81,6 +89,7 @@ def people_in(store: Store, video_id: str) -> list[Person]:
     estimates = {one.track_id: one for one in store[video_id].roles}
     former = read_reviewed_roles(store.path, video_id)
     tracks = [track for track in store.tracks(video_id) if track.category in PERSON_CATEGORIES]
+    returns = _returns(store.record(video_id), tracks)
     people = []
     for track in tracks:
         estimate = estimates.get(track.track_id)
@@ -94,9 +103,47 @@ def people_in(store: Store, video_id: str) -> list[Person]:
                 evidence=() if estimate is None else estimate.evidence,
                 begin_s=track.begin_s,
                 end_s=track.end_s,
+                may_be_track_id=None if track.track_id not in returns else returns[track.track_id].former_track_id,
+                away_s=None if track.track_id not in returns else returns[track.track_id].away_s,
             )
         )
     return people
+
+
+def _returns(record: VideoRecord, tracks: Sequence[Track]) -> dict[int, ReturnGuess]:
+    """Track id → whom it may be; only where both tracks are as they were analysed, and not already one."""
+    spans = {track.track_id: (track.begin_s, track.end_s) for track in tracks}
+    there = [one for one in record.returns if one.track_id in spans and one.former_track_id in spans]
+    return {one.track_id: one for one in there if spans[one.former_track_id][1] < spans[one.track_id][0]}
+
+
+def join_returns(store: StrPath, video_id: str, same: Mapping[int, int], *, who: str) -> None:
+    """Make one track of two that are the same person; kept as :mod:`corrections <.recording>`, which can be undone.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        same: track id → id of the track that it is one with, and whose id stays.
+        who: who says so.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if one of the tracks is not a person of the video. Nothing is joined then.
+    """
+    people = {person.track_id for person in people_of(store, video_id)}
+    unknown = sorted({*same, *same.values()} - people)
+    if unknown:
+        raise UsageError(
+            "Only people that were tracked can be one.",
+            expected=f"ids of people: {', '.join(map(str, sorted(people))) or 'there are none'}",
+            found=", ".join(map(str, unknown)),
+            where=video_id,
+        )
+    # The last ones first: of 4=2 and 2=1 track 4 goes to 2 while that is still there.
+    changes = [
+        MergeTracks(track_id=former, other_track_id=later) for later, former in sorted(same.items(), reverse=True)
+    ]
+    add_corrections(store, video_id, changes, who=who)
 
 
 def write_review_sheet(store: StrPath, video_id: str, out: StrPath) -> list[Path]:

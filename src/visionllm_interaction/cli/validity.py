@@ -340,10 +340,27 @@ def review(
             help="ROLE: child, caregiver, other, unknown, or estimated: as analysed. TRACK: an id, or rest.",
         ),
     ] = None,
+    same: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--same",
+            metavar="TRACK=EARLIER",
+            help="Both tracks are one person, who left and came back. It is a correction, and can be undone.",
+        ),
+    ] = None,
+    who: Annotated[
+        str | None, typer.Option("--who", help="Who says --same. Default: the name of your account.")
+    ] = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Show who was taken for a child, and correct it; corrections stay when the video is analysed again."""
-    from visionllm_interaction.analysis.role_review import people_of, read_role_table, write_review_sheet
+    from visionllm_interaction.analysis.role_review import (
+        join_returns,
+        people_of,
+        read_role_table,
+        write_review_sheet,
+    )
+    from visionllm_interaction.cli.review.corrections import person_of
     from visionllm_interaction.store.roles.reviewed import set_roles
     from visionllm_interaction.store.video_identity import resolve_video
 
@@ -351,6 +368,9 @@ def review(
     chosen = (read_role_table(table) if table else {}) | _roles_of_tracks(set_ or [])
     if chosen:
         set_roles(store, video_id, chosen)
+    joined = _tracks_that_are_one(same or [])
+    if joined:
+        join_returns(store, video_id, joined, who=person_of(who))
     people = people_of(store, video_id)
     lines = [_person_line(person) for person in people] or ["nobody was tracked"]
     written = [] if out is None else write_review_sheet(store, video_id, out)
@@ -359,6 +379,7 @@ def review(
         "store": str(store),
         "video_id": video_id,
         "set": {str(track): role for track, role in chosen.items()},
+        "same": {str(track): former for track, former in joined.items()},
         "people": [person.to_dict() for person in people],
         "files": [str(path) for path in written],
     }
@@ -369,8 +390,14 @@ def _person_line(person: Person) -> str:
     chance = "" if person.child_probability is None else f", child with probability {person.child_probability:.2f}"
     evidence = f" by {', '.join(person.evidence)}" if person.evidence else ""
     known = "reviewed" if person.reviewed else f"as analysed{chance}{evidence}"
-    return (
+    line = (
         f"track {person.track_id}: {person.role or 'unknown'} ({known}), {person.begin_s:.1f} to {person.end_s:.1f} s"
+    )
+    if person.may_be_track_id is None:
+        return line
+    return (
+        f"{line}; looks like track {person.may_be_track_id}, {person.away_s:.1f} s before: "
+        f"if it is the same person, --same {person.track_id}={person.may_be_track_id}"
     )
 
 
@@ -399,6 +426,18 @@ def _roles_of_tracks(given: list[str]) -> dict[int | str, str]:
         if not separator:
             raise UsageError("A role is given as TRACK=ROLE.", expected="for example --set 3=child", found=text)
         found[parse_track(track)] = role.strip()
+    return found
+
+
+def _tracks_that_are_one(given: list[str]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for text in given:
+        track, _, former = (part.strip() for part in text.partition("="))
+        if not (track.isdigit() and former.isdigit()) or int(track) == int(former):
+            raise UsageError(
+                "Two tracks of one person are given as TRACK=EARLIER.", expected="for example --same 4=2", found=text
+            )
+        found[int(track)] = int(former)
     return found
 
 

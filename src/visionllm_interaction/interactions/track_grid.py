@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -227,13 +226,13 @@ def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floa
     padded = np.pad(values, ((widest, widest), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * widest + 1, axis=0)
     smooth = np.full_like(values, np.nan)
-    with warnings.catch_warnings():
-        # Windows without any value are not used.
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        for down, up in np.unique(sides, axis=0).tolist():
-            rows = (sides == (down, up)).all(axis=1)
-            smooth[rows] = np.nanmedian(windows[rows][:, :, widest - down : widest + up + 1], axis=-1)
-    return np.asarray(np.where(np.isnan(values), np.nan, smooth))
+    known = ~np.isnan(values)
+    for down, up in np.unique(sides, axis=0).tolist():
+        # The window of what is known holds at least that. Of an empty one numpy warns, and filters of warnings are
+        # shared by all threads of a service.
+        rows = (sides == (down, up)).all(axis=1)[:, None] & known
+        smooth[rows] = np.nanmedian(windows[rows][:, widest - down : widest + up + 1], axis=-1)
+    return smooth
 
 
 def stabilise_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Floats:

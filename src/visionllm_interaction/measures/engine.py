@@ -132,11 +132,13 @@ class MeasureEngine:
             uncoded = evaluator.uncoded(expression) & ~found.found & (missing == KNOWN)
             missing = np.where(uncoded, self.missing.reasons.code(NOT_CODED), missing) if uncoded.any() else missing
             nothing = np.nan if measure.nothing is None else float(measure.nothing)
-            value = np.where(found.found, found.value, np.where(missing == KNOWN, nothing, np.nan))
-        spans = self._spans(groups, found.proof, found.found)
+            value = np.where(found.found, found.value, nothing)
+            value = np.where(missing == KNOWN, value, np.nan)
+        is_found = found.found & (missing == KNOWN)
+        spans = self._spans(groups, found.proof, is_found)
         pair = np.tile(np.arange(len(pairs)), len(scopes))
         known_s = known_seconds(evaluator, evaluator.known_time(expression))
-        return Measured(groups.scope, pair, value, found.found, *spans, known_s, missing, found.proof)
+        return Measured(groups.scope, pair, value, is_found, *spans, known_s, missing, found.proof)
 
     def intervals(
         self, expression: Node, begin_s: float | None, end_s: float | None
@@ -191,8 +193,8 @@ class MeasureEngine:
     def _missing(
         self, measure: Measure, predicate: str, groups: StreamGroups, found: NDArray[np.bool_], time: KnownTime
     ) -> Ints:
-        """(G,) why there is no value where nothing was found."""
-        places = np.flatnonzero(~found)
+        """(G,) why there is no value where nothing was found, or only a part."""
+        places = np.arange(len(groups)) if self.missing.may_find_in_part else np.flatnonzero(~found)
         reasons = np.full(len(groups), KNOWN)
         if len(places) and measure.inputs != "none":
             subject = groups.bindings["$subject"][places]
@@ -202,6 +204,8 @@ class MeasureEngine:
             reasons[places] = self._reasons(
                 measure, predicate, subject, object_, video=groups.video[places], unprocessed=unprocessed
             )
+            in_part = np.isin(reasons, sorted(self.missing.in_part))
+            reasons = np.where(found & ~in_part, KNOWN, reasons)
         return reasons
 
     def _reasons(

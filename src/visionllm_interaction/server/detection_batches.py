@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +82,18 @@ class DetectionBatches:
             return asked.answer.result()
         finally:
             del asked  # an error that is raised here would hold itself and its images through it
+
+    def stop(self, refusal: Callable[[], Exception]) -> None:
+        """Wait for the run that goes on, and refuse what waits for the next.
+
+        Args:
+            refusal: makes what is raised where an image waits.
+        """
+        with self._changed:
+            waiting, self._waiting = self._waiting, []
+        for asked in waiting:
+            asked.answer.set_exception(refusal())
+        self._runner.submit(lambda: None).result()
 
     def _run_next(self) -> None:
         batch = self._take()

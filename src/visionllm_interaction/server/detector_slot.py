@@ -85,6 +85,7 @@ class DetectorSlot:
         self._changing = threading.Lock()
         self._following = threading.Lock()
         self._changes = 0
+        self._stopped = False
         self._waiting_slots = threading.BoundedSemaphore(max_waiting)
 
     @property
@@ -93,12 +94,21 @@ class DetectorSlot:
         return self._serving()
 
     def start(self) -> None:
-        """Start loading in the background; the service answers meanwhile."""
+        """Start loading in the background; the service answers meanwhile.
+
+        The process ends when loading has: a thread that Python cuts off within C++ aborts the whole process.
+        """
+        self._stopped = False
         self._asked = self.checkpoint
         if self._asked is not None:
             self.state = "loading"
             arguments = (self._asked, self._changes)
-            threading.Thread(target=self._load, args=arguments, name="load-detector", daemon=True).start()
+            threading.Thread(target=self._load, args=arguments, name="load-detector").start()
+
+    def stop(self) -> None:
+        """Wait for the image that is being detected, and detect no other one: the process is about to end."""
+        self._stopped = True
+        self.batches.stop(_is_stopping)
 
     def _load(self, checkpoint: Path, change: int) -> None:
         """Load a detector; what comes of it counts only if no other change was made since."""
@@ -168,7 +178,7 @@ class DetectorSlot:
     def follow_in_background(self) -> None:
         """As :meth:`follow`, without waiting for it."""
         if self._is_behind() and not self._following.locked():
-            threading.Thread(target=self.follow, name="load-detector", daemon=True).start()
+            threading.Thread(target=self.follow, name="load-detector").start()
 
     def _is_behind(self) -> bool:
         """Whether another detector serves than the one that was loaded here."""
@@ -229,11 +239,13 @@ class DetectorSlot:
 
         Raises:
             ImageError: if the image cannot be used.
-            ServiceError: if there is no detector.
+            ServiceError: if there is no detector, or the service is stopping.
             HTTPException: 503 if too many requests wait already.
         """
         self.follow()
         detector = self.require()
+        if self._stopped:
+            raise _is_stopping()
         if not self._waiting_slots.acquire(blocking=False):
             raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
@@ -244,6 +256,10 @@ class DetectorSlot:
                 return ImageDetections(image.shape[1], image.shape[0], found, seconds, detector)
         finally:
             self._waiting_slots.release()
+
+
+def _is_stopping() -> ServiceError:
+    return ServiceError("The service is stopping.", fix="ask again in a moment")
 
 
 def _as_package_error(error: Exception, checkpoint: Path) -> VisionLLMError:

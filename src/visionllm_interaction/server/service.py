@@ -181,6 +181,7 @@ class Service:
                 self.jobs.stop()
                 if self.traces is not None:
                     self.traces.stop()
+                self.detector.stop()
 
     def _resubmit_unknown(self) -> None:
         # A process killed between storing an upload and queueing its job leaves an upload without a job.

@@ -39,6 +39,24 @@ def find_sightings(detections: DetectionTable, frames: FrameTable) -> pa.Table:
     )
 
 
+def seconds_in_view(detections: DetectionTable, frames: FrameTable) -> dict[int, float]:
+    """For how long each track is in view: without the time in which it was lost.
+
+    Args:
+        detections: detections of one video.
+        frames: its frames.
+
+    Returns:
+        Track id → seconds.
+    """
+    found = find_sightings(detections, frames)
+    seconds: dict[int, float] = {}
+    columns = (found[name].to_pylist() for name in ("track_id", "begin_s", "end_s"))
+    for track_id, begin_s, end_s in zip(*columns, strict=True):
+        seconds[track_id] = seconds.get(track_id, 0.0) + end_s - begin_s
+    return seconds
+
+
 def sightings_of(
     track_id: Ints, detected_in: Ints, *, frame_index: Ints, begins_s: Floats, durations_s: Floats
 ) -> pa.Table:

@@ -73,6 +73,31 @@ class WeakSighting(BaseModel):
     max_confidence: float
 
 
+class ReturnGuess(BaseModel):
+    """A track of somebody who may have been there before: both look alike.
+
+    Attributes:
+        track_id: the later track.
+        former_track_id: the earlier one.
+        begin_s: when the later one begins.
+        former_end_s: when the earlier one ends.
+        distance: of their looks; 0: equal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    track_id: int
+    former_track_id: int
+    begin_s: float
+    former_end_s: float
+    distance: float
+
+    @property
+    def away_s(self) -> float:
+        """Seconds between them."""
+        return self.begin_s - self.former_end_s
+
+
 class BodiesRecord(BaseModel):
     """What was looked for in the people of a video, and by which models.
 
@@ -124,6 +149,7 @@ class VideoRecord(BaseModel):
         n_untracked: number of detections on no track; None: stores of before do not say.
         sampling: how densely the video was processed; None: stores of before do not say.
         weak: categories that were detected but are on no track.
+        returns: people who may have been there before, under another track; stores of before have a note only.
         notes: problems of the file, or unusual events of its analysis.
         config: all settings as resolved; a JSON document.
         algorithms: versions of the analysis and of the detector's runtime; a record without them has the first ones.
@@ -164,6 +190,7 @@ class VideoRecord(BaseModel):
     n_untracked: int | None = None
     sampling: SamplingRecord | None = None
     weak: dict[str, WeakSighting] = {}
+    returns: tuple[ReturnGuess, ...] = ()
     notes: tuple[str, ...] = ()
     config: dict[str, Any]
     algorithms: dict[str, int] = {}
@@ -242,6 +269,7 @@ class VideoDocument(TypedDict):
     roles_estimated: NotRequired[bool]
     heads: NotRequired[SourceDocument | None]
     bodies: NotRequired[dict[str, Any] | None]
+    returns: NotRequired[list[dict[str, Any]]]
     notes: NotRequired[list[str]]
     config: dict[str, Any]
     algorithms: NotRequired[dict[str, int]]

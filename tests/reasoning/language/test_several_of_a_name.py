@@ -139,3 +139,51 @@ def test_who_is_in_a_video(hall: Path) -> None:
 def test_one_absence_is_not_the_sum_of_all(hall: Path) -> None:
     assert ask("How long did the person stay away after leaving?", hall).status == "abstained"
     assert ask("How long was the person away?", hall).status == "answered"
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two children at once with a toy each, a caregiver with two toys one after the other."""
+    store = tmp_path_factory.mktemp("toys") / "store"
+    spans = [
+        *((1, "child", 0.0, 10.0), (2, "child", 0.0, 10.0), (3, "caregiver", 0.0, 10.0)),
+        *((4, "bottle", 0.0, 10.0), (5, "cup", 0.0, 10.0), (6, "ball", 0.0, 10.0)),
+    ]
+    holds = [
+        *(Relation(1, "holding", 4, 1.0, 3.0, 0.9), Relation(2, "holding", 5, 1.0, 3.0, 0.9)),
+        *(Relation(3, "holding", 4, 4.0, 5.0, 0.9), Relation(3, "holding", 5, 6.0, 7.0, 0.9)),
+        Relation(3, "holding", 6, 8.0, 9.0, 0.9),
+    ]
+    names = (*NAMES, "cup", "ball")
+    publish(store, "visit", duration_s=10.0, spans=spans, names=names, relations=holds)
+    return store
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Did the child hold two toys at once?",
+        "Did anyone hold two toys at once?",
+        "How long did the child hold two toys at once?",
+        "Holdt barnet to leker samtidig?",
+    ],
+)
+def test_toys_of_two_children_are_not_those_of_one(toys: Path, question: str) -> None:
+    answer = ask(question, toys)
+    assert answer.status == "abstained", answer.answer
+    assert any(words in (answer.reason or "") for words in ("people have one name", "personer har ett navn"))
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("Who held the most toys?", "caregiver"),  # the two children have two in all, which is less
+        ("Did the caregiver hold two toys at once?", "no"),
+        ("Did the child hold three toys at once?", "no"),
+        ("How many different toys did the caregiver hold?", 3),
+        ("Were two toys held at once?", "yes"),
+    ],
+)
+def test_where_it_makes_no_difference_it_is_answered(toys: Path, question: str, value: object) -> None:
+    answer = ask(question, toys)
+    assert (answer.status, answer.claims[0].value if answer.claims else answer.reason) == ("answered", value)

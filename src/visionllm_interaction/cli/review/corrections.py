@@ -74,7 +74,7 @@ def add(
     from visionllm_interaction.store.video_identity import resolve_video
 
     changes = _changes(change, file)
-    video_id, person = resolve_video(store, video), _person(who)
+    video_id, person = resolve_video(store, video), person_of(who)
     found = add_corrections(store, video_id, changes, who=person, if_revision=if_revision)
     added = found.corrections[-len(changes) :]
     result = {"store": str(store), **found.to_dict(), "added": [one.correction.correction_id for one in added]}
@@ -97,7 +97,7 @@ def undo(
     from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
-    found = undo_correction(store, video_id, correction, who=_person(who), if_revision=if_revision)
+    found = undo_correction(store, video_id, correction, who=person_of(who), if_revision=if_revision)
     last = found.corrections[-1]
     result = {"store": str(store), **found.to_dict(), "undone": last.correction.undoes}
     return CommandResult(result, f"correction {last.correction.undoes} of {video_id} is undone", json_output)
@@ -150,7 +150,18 @@ def _changes(text: str | None, file: Path | None) -> list[Any]:
     return changes
 
 
-def _person(who: str | None) -> str:
+def person_of(who: str | None) -> str:
+    """Who corrects.
+
+    Args:
+        who: as given; None: the name of the account.
+
+    Returns:
+        The name.
+
+    Raises:
+        UsageError: if the account has no name.
+    """
     if who is not None:
         return who
     try:

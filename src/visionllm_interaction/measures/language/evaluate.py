@@ -24,6 +24,7 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Prefix,
     Quantity,
     is_variable,
+    walk,
 )
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter
 from visionllm_interaction.measures.language.values import Evaluated, Outputs, Values
@@ -37,6 +38,7 @@ from visionllm_interaction.measures.streams.stream_scopes import Name, StreamGro
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 
 ROUNDING = 1e-9
+_ENOUGH = frozenset({"exists", "holds"})
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Evaluator:
         by_chance: whether probabilities are compared with random shifts; tables of values leave that out.
         functions: what can be called.
         computed: results that are computed once for all outputs, by call.
+        finding_is_enough: whether only yes or no is asked for: more of it would change nothing.
     """
 
     groups: StreamGroups
@@ -60,6 +63,7 @@ class Evaluator:
     by_chance: bool = True
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
     computed: dict[Node, Any] = field(default_factory=dict)
+    finding_is_enough: bool = True
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
     _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)
     reasons: Ints = field(init=False)
@@ -77,10 +81,13 @@ class Evaluator:
 
         Args:
             reasons: (G,) reasons, or :data:`KNOWN`.
-            found: (N,) groups in which something was found all the same: they are known.
+            found: (N,) groups in which something was found all the same: they are known, unless there may be more of
+                it and the value says how much.
         """
         if found is not None:
             reasons = reasons.copy()
+            if self.missing is not None and self.missing.in_part and not self.finding_is_enough:
+                found = found[~np.isin(reasons[found], sorted(self.missing.in_part))]
             reasons[found] = KNOWN
         self.reasons = np.where(self.reasons != KNOWN, self.reasons, reasons)
 
@@ -191,6 +198,8 @@ class Evaluator:
 
     def values(self, node: Node, outputs: Outputs) -> Values:
         """The value of an expression for each output; groups with a missing input count in none."""
+        sums = [part for part in walk(node) if isinstance(part, Call) and self._is_scalar(part)]
+        self.finding_is_enough = all(call.function in _ENOUGH for call in sums)
         self.prepare(node)
         return self._value(node, outputs)
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_arrays import Ints, distinct
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
 from visionllm_interaction.measures.missing_inputs import (
     NO_ACTOR,
     NO_HANDS,
@@ -65,7 +65,7 @@ class _People(Struct, frozen=True):
     """People of one video whose role is known, and those whose role is not.
 
     Attributes:
-        seconds: role → seconds from first to last sighting of those who have it, added up.
+        seconds: role → seconds for which those who have it are in view, added up.
         unknown: number of people without a role.
         unknown_s: seconds of theirs.
     """
@@ -83,12 +83,14 @@ class MissingInputs(Struct, dict=True):
         names: names as numbers.
         people: gives :func:`people_in_codes` when it is first needed. Let it refer to nothing that holds this object:
             what a batch has read is then freed with the batch, and not some time later.
+        in_part: the reasons why only a part may have been found, such as people of whom nobody knows who they are.
     """
 
     batch: Batch
     names: NameTable
     people: Callable[[], Mapping[str, frozenset[str]]]
     reasons: StringCodes = field(default_factory=StringCodes)
+    in_part: set[int] = field(default_factory=set)
     _unsearched: dict[Name, Ints] = field(default_factory=dict)
 
     def text(self, reason: int) -> str | None:
@@ -111,15 +113,26 @@ class MissingInputs(Struct, dict=True):
         people = [self._people(number) for number in range(len(batch.video_ids))]
         return [_inputs_of(*about) for about in zip(batch.records, present, coded, people, strict=True)]
 
+    @cached_property
+    def may_find_in_part(self) -> bool:
+        """Whether there are people of whom it is not known whether they are a child, in any of the videos."""
+        return any(one.roles_estimated and one.people.unknown for one in self.videos)
+
     def _people(self, video: int) -> _People:
         tracks, words = self.batch.tracks, self.batch.texts.words
         rows = np.flatnonzero((tracks.video == video) & tracks.is_person)
         seconds: dict[str, float] = {}
-        for role, length_s in zip(tracks.role[rows].tolist(), tracks.end_s[rows] - tracks.begin_s[rows], strict=True):
+        for role, length_s in zip(tracks.role[rows].tolist(), self._in_view_s[rows], strict=True):
             name = words[role] if role >= 0 else ""
             seconds[name] = seconds.get(name, 0.0) + float(length_s)
         unknown = sum(role < 0 or not words[role] for role in tracks.role[rows].tolist())
         return _People(seconds, unknown, seconds.get("", 0.0))
+
+    @cached_property
+    def _in_view_s(self) -> Floats:
+        """(T,) seconds for which each track is in view: one that was lost and found again is not there in between."""
+        sightings, n_tracks = self.batch.sightings, len(self.batch.tracks.video)
+        return np.bincount(sightings.group, sightings.end_s - sightings.begin_s, minlength=n_tracks).astype(np.float64)
 
     def not_processed(self, groups: StreamGroups) -> Ints:
         """(G,) :data:`.NOT_PROCESSED` where no frame was processed in the scope."""
@@ -136,6 +149,7 @@ class MissingInputs(Struct, dict=True):
         if name not in self._unsearched:
             reasons = [_unsearched(name.base, video) for video in self.videos]
             self._unsearched[name] = np.array([self._code(reason) for reason in reasons], dtype=np.int64)
+            self.in_part |= {self._code(r) for v in self.videos if (r := _unsure_of_role(name.base, v)) is not None}
         return self._unsearched[name]
 
     def _code(self, reason: str | None) -> int:
@@ -272,13 +286,19 @@ _UNSURE_SHARE = 0.1
 of that role is there is not known."""
 
 
-def _unsearched(name: str, video: _VideoInputs) -> str | None:
-    if name in video.weak and name not in video.present:
-        return video.weak[name]
+def _unsure_of_role(name: str, video: _VideoInputs) -> str | None:
     people = video.people
     is_unsure = people.unknown and people.unknown_s > _UNSURE_SHARE * people.seconds.get(name, 0.0)
     if name in _ESTIMATED and video.roles_estimated and is_unsure:
         return role_unknown(people.unknown, people.unknown_s)
+    return None
+
+
+def _unsearched(name: str, video: _VideoInputs) -> str | None:
+    if name in video.weak and name not in video.present:
+        return video.weak[name]
+    if (unsure := _unsure_of_role(name, video)) is not None:
+        return unsure
     if video.is_truth or name == ANYTHING or name in video.searched | video.present | video.assigned:
         return None
     known = video.searched | video.present

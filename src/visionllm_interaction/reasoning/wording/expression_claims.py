@@ -87,6 +87,9 @@ class _Composer(RatioAndMeanComposer):
 
     def claims(self) -> Iterator[Claim]:
         """Every claim that the result of the expression supports."""
+        if self.pools_objects_of_several_people():
+            self.missing.append(self.words.say("several_people"))
+            return
         try:
             yield from list(_READERS[self.step.reading](self))
         except NoWords:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.measures.language.result import QueryRow
-from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Prefix, walk
+from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, NameTerm, Node, Prefix, walk
 from visionllm_interaction.measures.streams.stream_scopes import ANYTHING
 from visionllm_interaction.reasoning.answers import Claim, Operation
-from visionllm_interaction.reasoning.execution.expressions import by_video
+from visionllm_interaction.reasoning.execution.expressions import by_video, parsed
 from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
@@ -22,7 +23,7 @@ from visionllm_interaction.reasoning.wording.value_sentences import (
     nth_clause,
     value_words,
 )
-from visionllm_interaction.store.reader import ANY_PERSON
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 SENTENCE_OF: Mapping[Reading, str] = {
     "most": "most",
@@ -43,6 +44,10 @@ _PAIR = 2
 _OF_ONE_PERSON = frozenset({"visible", "enters", "leaves", "picks_up", "puts_down", "holding"})
 """Streams of one name whose evidence is of this person and of no other."""
 _OF_PERSON_AND_THING = frozenset({"near", "in_contact", "holding", "picks_up", "puts_down"})
+_COUNTS_AT_ONCE = frozenset({"at_least", "most_at_once", "mean_number"})
+_HANDLED = "objects_handled"
+_ALL_PEOPLE = frozenset({ANY_PERSON, ANYTHING})
+_ALL_THINGS = frozenset({ANY_THING, ANYTHING})
 _AT_ONCE_S = 1.0
 """Tracks of one thing, found anew before it was given up, overlap for less."""
 
@@ -90,6 +95,38 @@ class NameComposer(Composer):
         with_things = named[0].function in _OF_PERSON_AND_THING and len(names) == _PAIR
         others = [name for name in names if name != PERSON_VARIABLE]
         return (alone or with_things) and len(others) == len(names) - 1 and not {ANY_PERSON, ANYTHING} & set(others)
+
+    def pools_objects_of_several_people(self) -> bool:
+        """Whether objects are counted together that several people of one name had, each some of them.
+
+        "The child held two toys" is not true of two children with one toy each. Where fewer are found in all, or one
+        person alone had them, the number is that person's as well.
+        """
+        expressions = [self.expression, *([parsed(self.step.than)] if self.step.than else [])]
+        return any(
+            self._has_them_of_several(row)
+            for expression in expressions
+            if any(_counts_objects_of_a_name(node) for node in walk(expression.value))
+            for row in self._stated(self.runner.rows(by_video(expression)))
+        )
+
+    def _stated(self, rows: Sequence[QueryRow]) -> list[QueryRow]:
+        """The rows that an answer says: of a comparison of names those with the most."""
+        if self.step.reading != "most":
+            return list(rows)
+        of_video: dict[str, list[tuple[str, QueryRow]]] = {}
+        for row in rows:
+            of_video.setdefault(row.video_id or "", []).append((_name_of(row), row))
+        return [row for named in of_video.values() for _, row in _choose(named, "most", self.step.top)]
+
+    def _has_them_of_several(self, row: QueryRow) -> bool:
+        for item in row.evidence if row.value else ():
+            own = set(item.track_ids)
+            for tracks in self.runner.tracks_by_name(item.video_id).values():
+                of_name = [track for track in tracks if track.track_id in own and track.category in PERSON_CATEGORIES]
+                if _are_at_once(of_name):
+                    return True
+        return False
 
     def _numbers_of_tracks(self) -> Iterator[Claim]:
         clause, limits = self._listed_clause()
@@ -213,6 +250,19 @@ class NameComposer(Composer):
 
 def _names_in(call: Call) -> list[str]:
     return [argument.base for argument in call.arguments if isinstance(argument, NameTerm)]
+
+
+def _counts_objects_of_a_name(node: Node | Grouped) -> bool:
+    """Whether a function counts the objects that somebody has, and is not asked of all people together."""
+    if not isinstance(node, Call):
+        return False
+    if node.function == _HANDLED:
+        return not _ALL_PEOPLE & set(_names_in(node))
+    counted = next((part for part in node.arguments if isinstance(part, Call)), None)
+    if node.function not in _COUNTS_AT_ONCE or counted is None:
+        return False
+    names = _names_in(counted)
+    return len(names) == _PAIR and not _ALL_PEOPLE & {names[0]} and names[1] in _ALL_THINGS
 
 
 def _are_at_once(tracks: Sequence[Track]) -> bool:

@@ -32,6 +32,10 @@ class TrackedPerson(FrozenModel):
     """What the estimate rests on."""
     begin_s: float
     end_s: float
+    may_be_track_id: int | None = None
+    """An earlier track that looks alike, of perhaps the same person: a correction `identity`, `merge` joins them."""
+    away_s: float | None = None
+    """Seconds between the end of that one and the begin of this one."""
     crops: list[PersonCrop] = Field(default=[])
     """Up to five places, spread over the time in which the person is there; only in the answer for one video."""
 

@@ -132,6 +132,7 @@ class Activations:
         self._promote = promote
         self._use = use
         self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
         self._latest = Activation(state="none")
         self._looking = threading.Lock()
 
@@ -191,11 +192,12 @@ class Activations:
         except BaseException:
             held.release()
             raise
-        threading.Thread(target=self._run, args=(candidate, request, held), name="activate", daemon=True).start()
+        threading.Thread(target=self._run, args=(candidate, request, held), name="activate").start()
         return begun
 
     def stop(self) -> None:
-        """End a comparison that goes on."""
+        """End a comparison that goes on; the process ends when a detector that is being loaded is."""
+        self._stopped = True
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
@@ -234,6 +236,8 @@ class Activations:
             text=True,
             start_new_session=True,
         )
+        if self._stopped:
+            self._process.kill()
         answer, _ = self._process.communicate(request.model_dump_json() + "\n")
         try:
             return GateVerdict.model_validate_json(answer)

@@ -30,6 +30,11 @@ def stands_alone(config: TrackConfig, step_s: float | None) -> bool:
     return step_s is not None and step_s >= config.min_duration_s - _ROUNDING_S
 
 
+def widening_at(step_s: float | None) -> float:
+    """How many times as far objects move from frame to frame as at ten frames a second; at least 1, at most 4."""
+    return 1.0 if step_s is None else float(np.clip(step_s / _FULL_STEP_S, 1.0, _WIDEST))
+
+
 def adapt_to_rate(config: TrackConfig, step_s: float | None) -> TrackConfig:
     """The settings for frames that are ``step_s`` seconds apart; the same ones at ten frames a second and above.
 
@@ -48,7 +53,7 @@ def adapt_to_rate(config: TrackConfig, step_s: float | None) -> TrackConfig:
     if step_s is None:
         return config
     in_duration = max(1, math.ceil(config.min_duration_s / max(step_s, _ROUNDING_S) - 0.01))
-    wider = float(np.clip(step_s / _FULL_STEP_S, 1.0, _WIDEST))
+    wider = widening_at(step_s)
     changes: dict[str, float | int] = {
         "lost_s": max(config.lost_s, _NEXT_FRAME * step_s),
         "min_detections": min(config.min_detections, in_duration),

@@ -161,10 +161,29 @@ def fit_of_one(rows: DetectionTable, former: Ids, later: Ids) -> float:
 _LISTED = 5
 
 
-def return_notes(
+@dataclass(frozen=True)
+class PossibleReturn:
+    """A track of somebody who may have been there before, under another track.
+
+    Attributes:
+        track_id: the later track.
+        former_track_id: the earlier track that looks most like it.
+        begin_s: when the later one begins.
+        former_end_s: when the earlier one ends.
+        distance: between the two most similar looks; 0: equal.
+    """
+
+    track_id: int
+    former_track_id: int
+    begin_s: float
+    former_end_s: float
+    distance: float
+
+
+def find_returns(
     rows: DetectionTable, features: AppearanceFeatures, *, frames: FrameTable, config: TrackConfig
-) -> tuple[str, ...]:
-    """A note on tracks of people who may have been there before, under another track.
+) -> tuple[PossibleReturn, ...]:
+    """Tracks of people who may have been there before, under another track.
 
     Whoever leaves and comes back gets a new track. Where both look alike it may be one person; colours cannot tell.
 
@@ -175,7 +194,7 @@ def return_notes(
         config: how much people may differ who look alike.
 
     Returns:
-        One note that lists them, or none.
+        At most one for each track, by track.
     """
     seen = TrackAppearance.of(rows, rows.track_id, features, frames=frames, window_s=config.appearance_window_s)
     people = np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES)) & (rows.track_id != UNTRACKED)
@@ -195,12 +214,32 @@ def return_notes(
             and distance <= config.appearance_nearest
         ]
         if alike:
-            former = min(alike)[1]
-            found.append(f"track {later} (from {begin_s:.1f} s) of track {former} (until {spans[former][1]:.1f} s)")
-    if not found:
+            distance, former = min(alike)
+            found.append(PossibleReturn(later, former, begin_s, spans[former][1], float(distance)))
+    return tuple(found)
+
+
+def return_notes(returns: tuple[PossibleReturn, ...]) -> tuple[str, ...]:
+    """A note on tracks of people who may have been there before.
+
+    Args:
+        returns: what :func:`find_returns` found.
+
+    Returns:
+        One note that lists them, or none.
+    """
+    if not returns:
         return ()
+    found = [
+        f"track {one.track_id} (from {one.begin_s:.1f} s) of "
+        f"track {one.former_track_id} (until {one.former_end_s:.1f} s)"
+        for one in returns
+    ]
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return (f"may be the same person, as they look alike: {', '.join(found[:_LISTED])}{more}; merge those who are",)
+    return (
+        f"may be the same person, as they look alike: {', '.join(found[:_LISTED])}{more}; "
+        "merge those who are: visionllm roles review",
+    )
 
 
 def _gap_s(rows: DetectionTable, former: Ids, later: Ids) -> float:

@@ -31,7 +31,7 @@ from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, FeatureBuffer, extract_features
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
-from visionllm_interaction.video.tracking.continued_or_newcomer import return_notes
+from visionllm_interaction.video.tracking.continued_or_newcomer import PossibleReturn, find_returns, return_notes
 from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
 
@@ -58,6 +58,7 @@ class TrackedVideo:
         ending: facts known after reading the file to its end.
         remarks: notes on the detections.
         image_quality: light, blur and camera motion of some of the images; None: no image was decoded.
+        returns: people who may have been there before, under another track.
     """
 
     info: VideoInfo
@@ -67,10 +68,11 @@ class TrackedVideo:
     ending: EndOfStream | None = None
     remarks: tuple[str, ...] = ()
     image_quality: ImageQuality | None = None
+    returns: tuple[PossibleReturn, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
         """Notes on irregularities of the file: unreadable frames, gaps, an early end; usually empty."""
-        return (*_notes(self.info, self.frames, self.ending), *self.remarks)
+        return (*_notes(self.info, self.frames, self.ending), *self.remarks, *return_notes(self.returns))
 
 
 def _notes(info: VideoInfo, frames: FrameTable, ending: EndOfStream | None) -> Iterator[str]:
@@ -173,8 +175,8 @@ def track_with_detector(
         rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
     )
     searched = detector.categories.names
-    remarks = _returns(tracked, features, frames, config)
-    return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, remarks, meter.result())
+    returns = _returns(tracked, features, frames, config)
+    return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, (), meter.result(), returns)
 
 
 def _metered(
@@ -316,20 +318,20 @@ def track_from_file(
     remarks = (
         *given.notes,
         *given.silence(frames),
-        *_returns(tracked, known, frames, config),
         *_left_out_note(given.left_out(frames), config.decode, rest=len(table)),
     )
     measured = None if meter is None else meter.result()
-    return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks, measured)
+    returns = _returns(tracked, known, frames, config)
+    return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks, measured, returns)
 
 
 def _returns(
     tracked: DetectionTable, features: AppearanceFeatures | None, frames: FrameTable, config: VideoConfig
-) -> tuple[str, ...]:
-    """A note on people who may have come back; the rows that were detected keep the order of their features."""
+) -> tuple[PossibleReturn, ...]:
+    """People who may have come back; the rows that were detected keep the order of their features."""
     if features is None:
         return ()
-    return return_notes(tracked.select(~tracked.interpolated), features, frames=frames, config=config.track)
+    return find_returns(tracked.select(~tracked.interpolated), features, frames=frames, config=config.track)
 
 
 def _every_frame(config: VideoConfig) -> VideoConfig:

@@ -16,6 +16,7 @@ from visionllm_interaction.video.tracking.adapt_to_rate import (
     add_single_detections,
     adopt_between,
     stands_alone,
+    widening_at,
 )
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
 from visionllm_interaction.video.tracking.camera_motion import CameraPath
@@ -94,13 +95,13 @@ def postprocess_tracklets(
         The tracked and interpolated detections.
     """
     step_s = processed_step_s(frames)
-    config = adapt_to_rate(config, step_s)
+    config, widening = adapt_to_rate(config, step_s), widening_at(step_s)
     rows = stabilised(detections, camera)
     if stands_alone(config, step_s):
-        ids = extend_to_first_detection(rows, ids, frames, config=config)
+        ids = extend_to_first_detection(rows, ids, frames, config=config, widening=widening)
         ids = add_single_detections(rows, ids, config=config, step_s=step_s)
     rows, ids = vote_categories(rows, ids, config=config)
-    ids = extend_to_first_detection(rows, ids, frames, config=config)
+    ids = extend_to_first_detection(rows, ids, frames, config=config, widening=widening)
     appearance = (
         None
         if features is None

@@ -18,6 +18,8 @@ from visionllm_interaction.video.tracking.continued_or_newcomer import Appearanc
 from visionllm_interaction.video.tracking.identity_switch_correction import BLINK_S, TrackAppearance
 
 _SAME_BOX_IOU = 0.3
+_STEADY_IOU = 0.5
+"""Detections that are too weak for a tracker to begin with belong to a track if so much of them overlaps."""
 _MIN_OBJECT_SIZE = 0.4
 """Least size, in heights of a person, to measure distances of small objects with: people carry them."""
 _EDGE = 0.02
@@ -34,6 +36,7 @@ _UNKNOWN = 0.5
 """Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
 """Number of rows at an end of a tracklet that are compared."""
+_ROUNDING_S = 1e-6
 Ids = NDArray[np.int64]
 
 
@@ -74,19 +77,40 @@ class _GapLimits:
         return bool(out) and not out & _sides(first_xyxy, self.size_px)
 
 
-def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
-    """Extend tracklets (ids, (n,)) to the unlinked detections from before the tracker confirmed them."""
+def extend_to_first_detection(
+    rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig, widening: float = 1.0
+) -> Ids:
+    """Extend tracklets to the unlinked detections from before the tracker confirmed them, frame by frame.
+
+    A tracker goes on with weak detections and begins with none: without this whoever walks in would be there later
+    than they are.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        frames: all frames of the video.
+        config: number of detections after which the tracker confirms a track. Those before, for as long as the
+            shortest track lasts, must overlap more: the further back, the likelier they are of somebody else.
+        widening: how many times as far objects move between frames as at the full rate; boxes then overlap less.
+
+    Returns:
+        (n,) tracklet ids.
+    """
     ids = ids.copy()
     position = {int(index): n for n, index in enumerate(frames.frame_index[frames.processed])}
+    times = frames.timestamp_s[frames.processed]
     free: dict[tuple[str, int], list[int]] = {}
     for row in np.flatnonzero(ids == UNTRACKED).tolist():
         free.setdefault((str(rows.category[row]), position[int(rows.frame_index[row])]), []).append(row)
     for tracklet in tracklets_of(rows, ids):
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
-        for step in range(1, config.min_hits + 1):
+        for step in range(1, at + 1):
+            if step > config.min_hits and times[at] - times[at - step] > config.min_duration_s + _ROUNDING_S:
+                break
             candidates = [r for r in free.get((tracklet.category, at - step), []) if ids[r] == UNTRACKED]
-            best = _most_overlapping(rows, first, candidates)
+            overlap = _SAME_BOX_IOU if step <= config.min_hits else _STEADY_IOU
+            best = _most_overlapping(rows, first, candidates, least_iou=overlap / widening)
             if best is None:
                 break
             ids[best] = tracklet.id
@@ -174,12 +198,12 @@ def tracklets_of(rows: DetectionTable, ids: Ids) -> list[Tracklet]:
     ]
 
 
-def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int]) -> int | None:
+def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int], *, least_iou: float) -> int | None:
     if not candidates:
         return None
     overlaps = box_iou(rows.boxes_xyxy[row], rows.boxes_xyxy[candidates])
     best = int(np.argmax(overlaps))
-    return candidates[best] if overlaps[best] >= _SAME_BOX_IOU else None
+    return candidates[best] if overlaps[best] >= least_iou else None
 
 
 def _person_height(rows: DetectionTable) -> float:

@@ -270,7 +270,7 @@ function Loaded({ video, content, show, handle, changed }) {
     ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} draft=${draft} onDraft=${setDraft} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
     <${Timeline} key=${state.version} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
     <${CodingBesideModel} comparisons=${comparisons} onShow=${showInterval} />
-    <${People} id=${video.video_id} source=${video.playable ? source : null} may=${may} changed=${changed} />
+    <${People} id=${video.video_id} source=${video.playable ? source : null} may=${may} corrections=${corrections} changed=${changed} />
     <${TimeNotKnown} content=${content} onShow=${showInterval} />
   </div>`;
 }
