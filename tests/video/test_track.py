@@ -239,3 +239,18 @@ def test_the_first_sighting_belongs_to_the_track_at_few_frames_a_second_too() ->
     """Between frames 0.3 s apart somebody who walks has gone on by half their width: boxes overlap by 0.29."""
     found = walks_in(10 / 3, step_px=55.0, weak=1)
     assert found.timestamp_s[found.track_id != UNTRACKED].min() == pytest.approx(1.2, abs=0.01)
+
+
+def test_weak_detections_before_a_track_never_make_it_noise() -> None:
+    """The whole track would be too uncertain with them: then they are left out, and not the track."""
+    frames = frames_at(25.0, 2.0)
+    sure = np.r_[np.full(10, 0.21), np.full(10, 0.56)].astype(np.float32)
+    own = np.arange(10, 30)
+    boxes = np.tile(np.array([400.0, 50.0, 500.0, 250.0], np.float32), (20, 1))
+    names, untracked = np.array(["person"] * 20, dtype=object), np.full(20, UNTRACKED)
+    found = track(
+        DetectionTable(own, frames.timestamp_s[own], names, sure, boxes, untracked), frames, size_px=(1000, 300)
+    )
+    tracked = found.timestamp_s[found.track_id != UNTRACKED]
+    assert len(tracked) > 10 and tracked.max() == pytest.approx(29 / 25)
+    assert found.confidence[found.track_id != UNTRACKED].mean() >= TrackConfig().min_mean_confidence

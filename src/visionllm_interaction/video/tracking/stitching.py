@@ -90,7 +90,8 @@ def extend_to_first_detection(
         ids: (n,) tracklet ids.
         frames: all frames of the video.
         config: number of detections after which the tracker confirms a track. Those before, for as long as the
-            shortest track lasts, must overlap more: the further back, the likelier they are of somebody else.
+            shortest track lasts, must overlap more: the further back, the likelier they are of somebody else. They are
+            left out where with them the whole track would be too uncertain.
         widening: how many times as far objects move between frames as at the full rate; boxes then overlap less.
 
     Returns:
@@ -105,6 +106,7 @@ def extend_to_first_detection(
     for tracklet in tracklets_of(rows, ids):
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
+        confidences = rows.confidence[tracklet.rows].tolist()
         for step in range(1, at + 1):
             if step > config.min_hits and times[at] - times[at - step] > config.min_duration_s + _ROUNDING_S:
                 break
@@ -112,6 +114,9 @@ def extend_to_first_detection(
             overlap = _SAME_BOX_IOU if step <= config.min_hits else _STEADY_IOU
             best = _most_overlapping(rows, first, candidates, least_iou=overlap / widening)
             if best is None:
+                break
+            confidences.append(float(rows.confidence[best]))
+            if step > config.min_hits and np.mean(confidences) < config.min_mean_confidence:
                 break
             ids[best] = tracklet.id
             first = best
