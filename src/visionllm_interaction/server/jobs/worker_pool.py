@@ -71,7 +71,7 @@ class Worker:
         request: AnalysisRequest | ExportRequest,
         *,
         give_up: Callable[[], bool],
-        see: Callable[[SeenImage], None],
+        see: Callable[[SeenImage], None] = lambda _: None,
     ) -> tuple[bytes, int]:
         """Give the worker a request and wait for its outcome.
 

@@ -83,9 +83,7 @@ class Traces:
         sending.start()
         sending.join(STOP_S)
         if sending.is_alive():
-            self._exporter.shutdown()  # gives up what it is at
-        for name in _LOGGERS:
-            logging.getLogger(name).removeFilter(self._seldom)
+            self._exporter.shutdown()  # gives up what it is at, and says so: the filter stays
 
     def request(
         self, headers: Mapping[str, str], *, method: str, route: str, status: int, request_id: str, begin_ns: int
