@@ -14,7 +14,7 @@ from video_files import write_images
 
 from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.analysis.role_review import people_of, write_review_sheet
+from visionllm_interaction.analysis.role_review import people_of, plan_joins, write_review_sheet
 from visionllm_interaction.cli.validity import roles
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import DetectionTable
@@ -248,3 +248,33 @@ def test_who_came_back_is_shown_in_the_review_and_joined_by_one_option(tmp_path:
     assert again.status == "done" and len(people_of(store, video_id)) == 1
     undo_correction(store, video_id, who="Kari")
     assert len(people_of(store, video_id)) == 2
+
+
+def test_pairs_of_one_person_may_come_in_any_order_and_twice(tmp_path: Path) -> None:
+    video, given = taking_turns(tmp_path, LEFT_CHILD)
+    store = tmp_path / "store"
+    config = AnalysisConfig(video=VideoConfig(track=TrackConfig(rejoin_s=0.0)))
+    [result] = analyze(video, store, detections=given, config=config).videos
+    video_id = result.video_id or ""
+    assert [one.track_id for one in people_of(store, video_id)] == [1, 2]
+    for pairs in ([(2, 1)], [(1, 2)], [(2, 1), (1, 2)], [(2, 1), (2, 1)]):
+        kept = 2 if pairs == [(1, 2)] else 1
+        [join] = plan_joins(store, video_id, pairs)
+        assert (join.track_id, join.other_track_id) == (kept, 3 - kept), pairs
+
+
+def test_two_who_are_there_at_the_same_time_are_never_joined_and_nothing_else_is_done_then(tmp_path: Path) -> None:
+    video, given = taking_turns(tmp_path, LEFT_CHILD)
+    content = json.loads(given.read_text())
+    beside = [{**one, "category_id": 2, "bbox": [1.0, 40.0, *CHILD]} for one in content["detections"]]
+    categories = [*content["categories"], {"id": 2, "name": "caregiver"}]
+    given.write_text(json.dumps({**content, "categories": categories, "detections": content["detections"] + beside}))
+    store = tmp_path / "store"
+    [result] = analyze(video, store, detections=given).videos
+    video_id = result.video_id or ""
+    people = people_of(store, video_id)
+    assert len(people) == 2
+    arguments = [video_id, "--store", str(store), "--set", f"{people[0].track_id}=other", "--same", "2=1"]
+    refused = CliRunner().invoke(roles, arguments).exception
+    assert isinstance(refused, UsageError) and "both in view" in (refused.found or "")
+    assert people_of(store, video_id) == people

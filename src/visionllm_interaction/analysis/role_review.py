@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.store.corrections.changes import MergeTracks
-from visionllm_interaction.store.corrections.recording import add_corrections
+from visionllm_interaction.store.corrections.recording import list_corrections
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.roles.reviewed import CHOICES, REST, read_reviewed_roles
-from visionllm_interaction.store.video_record import ReturnGuess, VideoRecord
+from visionllm_interaction.store.video_record import ReturnGuess
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
 from visionllm_interaction.utils.path_type import StrPath
@@ -33,6 +34,8 @@ CROPS = 5
 """Crops of each person, spread over the time in which the person is there."""
 _CROP_PX = (150, 190)
 _MARGIN = 0.1
+_AT_ONCE_S = 0.2
+"""Two tracks that are in view together for longer are two people; where one takes over from another, both may be."""
 _COLUMNS = ("track", "role", "analysed", "child_probability", "begin_s", "end_s")
 
 
@@ -89,7 +92,7 @@ def people_in(store: Store, video_id: str) -> list[Person]:
     estimates = {one.track_id: one for one in store[video_id].roles}
     former = read_reviewed_roles(store.path, video_id)
     tracks = [track for track in store.tracks(video_id) if track.category in PERSON_CATEGORIES]
-    returns = _returns(store.record(video_id), tracks)
+    returns = _returns(store, video_id, tracks)
     people = []
     for track in tracks:
         estimate = estimates.get(track.track_id)
@@ -110,28 +113,52 @@ def people_in(store: Store, video_id: str) -> list[Person]:
     return people
 
 
-def _returns(record: VideoRecord, tracks: Sequence[Track]) -> dict[int, ReturnGuess]:
-    """Track id → whom it may be; only where both tracks are as they were analysed, and not already one."""
+def _returns(store: Store, video_id: str, tracks: Sequence[Track]) -> dict[int, ReturnGuess]:
+    """Track id → whom it may be, under the id that one has after corrections; not where both are one already."""
     spans = {track.track_id: (track.begin_s, track.end_s) for track in tracks}
-    there = [one for one in record.returns if one.track_id in spans and one.former_track_id in spans]
+    merged = _merged_tracks(store, video_id)
+    guesses = [
+        one.model_copy(update={"former_track_id": _end_of(one.former_track_id, merged)})
+        for one in store.record(video_id).returns
+    ]
+    there = [one for one in guesses if one.track_id in spans and one.former_track_id in spans]
     return {one.track_id: one for one in there if spans[one.former_track_id][1] < spans[one.track_id][0]}
 
 
-def join_returns(store: StrPath, video_id: str, same: Mapping[int, int], *, who: str) -> None:
-    """Make one track of two that are the same person; kept as :mod:`corrections <.recording>`, which can be undone.
+def _merged_tracks(store: Store, video_id: str) -> dict[int, int]:
+    """Track → the track that it was joined to by a correction that holds."""
+    listed = list_corrections(store.path, video_id).corrections
+    changes = [one.correction.change for one in listed if one.undone_by is None]
+    return {one.other_track_id: one.track_id for one in changes if isinstance(one, MergeTracks)}
+
+
+def _end_of(track_id: int, joined: Mapping[int, int]) -> int:
+    seen = {track_id}
+    while (track_id := joined.get(track_id, track_id)) not in seen:
+        seen.add(track_id)
+    return track_id
+
+
+def plan_joins(store: StrPath, video_id: str, same: Iterable[tuple[int, int]]) -> list[MergeTracks]:
+    """What makes one track of several that are the same person.
 
     Args:
         store: the store's folder.
         video_id: the video.
-        same: track id → id of the track that it is one with, and whose id stays.
-        who: who says so.
+        same: pairs of a track id and the id of the track that it is one with, and whose id stays.
+
+    Returns:
+        Corrections for :func:`~visionllm_interaction.store.corrections.recording.add_corrections`.
 
     Raises:
         StoreError: if the store or the video is not there.
-        UsageError: if one of the tracks is not a person of the video. Nothing is joined then.
+        UsageError: if one of the tracks is not a person of the video, or two of them are in view at the same time.
     """
-    people = {person.track_id for person in people_of(store, video_id)}
-    unknown = sorted({*same, *same.values()} - people)
+    pairs = list(same)
+    with open_store(store) as opened:
+        people = {person.track_id: person for person in people_in(opened, video_id)}
+        sightings = opened.sightings(video_id)
+    unknown = sorted({track for pair in pairs for track in pair} - people.keys())
     if unknown:
         raise UsageError(
             "Only people that were tracked can be one.",
@@ -139,11 +166,35 @@ def join_returns(store: StrPath, video_id: str, same: Mapping[int, int], *, who:
             found=", ".join(map(str, unknown)),
             where=video_id,
         )
-    # The last ones first: of 4=2 and 2=1 track 4 goes to 2 while that is still there.
-    changes = [
-        MergeTracks(track_id=former, other_track_id=later) for later, former in sorted(same.items(), reverse=True)
-    ]
-    add_corrections(store, video_id, changes, who=who)
+    changes = []
+    for group in _groups(pairs):
+        for one, other in combinations(sorted(group), 2):
+            if (shared_s := _shared_s(sightings.get(one, []), sightings.get(other, []))) > _AT_ONCE_S:
+                raise UsageError(
+                    "Two people who are in view at the same time are not one.",
+                    expected="tracks of somebody who left and came back",
+                    found=f"tracks {one} and {other} are both in view for {shared_s:.1f} s",
+                    where=video_id,
+                    fix="two boxes on one person are joined by a correction of the identity, on the video's page",
+                )
+        stay = group - {later for later, _ in pairs} or group
+        kept = min(stay, key=lambda track: (people[track].begin_s, track))
+        changes += [MergeTracks(track_id=kept, other_track_id=track) for track in sorted(group - {kept})]
+    return changes
+
+
+def _groups(pairs: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """The tracks that are one person, by whichever pairs."""
+    groups: list[set[int]] = []
+    for pair in pairs:
+        touched = [group for group in groups if group & set(pair)]
+        groups = [group for group in groups if group not in touched] + [set(pair).union(*touched)]
+    return groups
+
+
+def _shared_s(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, float]]) -> float:
+    """Seconds that two lists of intervals have in common."""
+    return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in first for b in second)
 
 
 def write_review_sheet(store: StrPath, video_id: str, out: StrPath) -> list[Path]:

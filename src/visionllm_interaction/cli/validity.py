@@ -355,22 +355,24 @@ def review(
 ) -> CommandResult:
     """Show who was taken for a child, and correct it; corrections stay when the video is analysed again."""
     from visionllm_interaction.analysis.role_review import (
-        join_returns,
         people_of,
+        plan_joins,
         read_role_table,
         write_review_sheet,
     )
     from visionllm_interaction.cli.review.corrections import person_of
+    from visionllm_interaction.store.corrections.recording import add_corrections
     from visionllm_interaction.store.roles.reviewed import set_roles
     from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = _only_video(store) if video is None else resolve_video(store, video)
     chosen = (read_role_table(table) if table else {}) | _roles_of_tracks(set_ or [])
+    joined = _tracks_that_are_one(same or [])
+    joins = plan_joins(store, video_id, joined) if joined else []
     if chosen:
         set_roles(store, video_id, chosen)
-    joined = _tracks_that_are_one(same or [])
-    if joined:
-        join_returns(store, video_id, joined, who=person_of(who))
+    if joins:
+        add_corrections(store, video_id, joins, who=person_of(who))
     people = people_of(store, video_id)
     lines = [_person_line(person) for person in people] or ["nobody was tracked"]
     written = [] if out is None else write_review_sheet(store, video_id, out)
@@ -379,7 +381,7 @@ def review(
         "store": str(store),
         "video_id": video_id,
         "set": {str(track): role for track, role in chosen.items()},
-        "same": {str(track): former for track, former in joined.items()},
+        "same": {str(one.other_track_id): one.track_id for one in joins},
         "people": [person.to_dict() for person in people],
         "files": [str(path) for path in written],
     }
@@ -429,15 +431,15 @@ def _roles_of_tracks(given: list[str]) -> dict[int | str, str]:
     return found
 
 
-def _tracks_that_are_one(given: list[str]) -> dict[int, int]:
-    found: dict[int, int] = {}
+def _tracks_that_are_one(given: list[str]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
     for text in given:
         track, _, former = (part.strip() for part in text.partition("="))
         if not (track.isdigit() and former.isdigit()) or int(track) == int(former):
             raise UsageError(
                 "Two tracks of one person are given as TRACK=EARLIER.", expected="for example --same 4=2", found=text
             )
-        found[int(track)] = int(former)
+        found.append((int(track), int(former)))
     return found
 
 
