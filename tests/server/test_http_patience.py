@@ -17,6 +17,7 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig, ServeLimits
+from visionllm_interaction.server.http import client_timeouts
 from visionllm_interaction.server.http.client_timeouts import DrainingServer, patient_protocol
 
 STALL_S = 0.6
@@ -133,7 +134,11 @@ def test_what_is_being_answered_is_waited_for_and_then_told_to_come_again(
     assert expected == 200 or problem["code"] == "STOPPING"
 
 
-def test_a_connection_that_was_opened_before_the_stop_may_still_ask(server: DrainingServer) -> None:
+def test_a_connection_that_was_opened_before_the_stop_may_still_ask(
+    server: DrainingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_timeouts, "LAST_REQUEST_S", 20.0)  # a busy machine takes its time
+    server.config.timeout_graceful_shutdown = 30
     with send(server, b"") as fresh, send(server, HEALTH) as used:
         read_health(used)
         server.should_exit = True

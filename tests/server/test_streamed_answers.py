@@ -77,6 +77,8 @@ def test_stages_then_proven_sentences_then_the_answer_of_ask(client: TestClient)
     ("body", "status", "code"),
     [
         ({"question": " "}, 422, "VALIDATION"),
+        ({"question": "\x1d"}, 422, "VALIDATION"),
+        ({"question": "How long?", "after": ["\x1d"]}, 422, "VALIDATION"),
         ({"question": "x" * 501}, 422, "TOO-LONG"),
         ({"question": QUESTION, "planner": "llm"}, 409, "NO-ENDPOINT"),
     ],

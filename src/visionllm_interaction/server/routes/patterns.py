@@ -17,12 +17,14 @@ from visionllm_interaction.server.patterns.coding_beside_model import compare_co
 from visionllm_interaction.server.patterns.look_transitions import look_transitions, transitions_csv
 from visionllm_interaction.server.patterns.schemas import BoutRaster, Coding, LookTransitions, VideoComparisons
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.schemas.frozen_model import NOT_BLANK
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.store.layout import list_videos
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["measures"])
 Expression = Annotated[
-    str, Query(min_length=1, max_length=1000, pattern=r"\S", examples=["holding(child)"], description="of the language")
+    str,
+    Query(min_length=1, max_length=1000, pattern=NOT_BLANK, examples=["holding(child)"], description="of the language"),
 ]
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 

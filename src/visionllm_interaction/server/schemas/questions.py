@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from visionllm_interaction.server.schemas.frozen_model import FrozenModel
+from visionllm_interaction.server.schemas.frozen_model import NOT_BLANK, FrozenModel
 
 MAX_TURNS = 50
 """Most earlier questions that a question may lean on."""
@@ -21,12 +21,12 @@ class AskRequest(FrozenModel):
         json_schema_extra={"example": {"question": "How long is the child visible?"}},
     )
 
-    question: str = Field(min_length=1, max_length=10_000, pattern=r"\S")
+    question: str = Field(min_length=1, max_length=10_000, pattern=NOT_BLANK)
     planner: Literal["rules", "llm"] | None = None
     """The planner that turns the question into a query; default: the configuration of the service."""
     video_id: str | None = Field(default=None, max_length=200)
     """The video it is about, unless it names others; default: all."""
-    after: list[Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"\S")]] = Field(
+    after: list[Annotated[str, Field(min_length=1, max_length=10_000, pattern=NOT_BLANK)]] = Field(
         default=[], max_length=MAX_TURNS
     )
     """The questions before this one that were answered, first to last, so that "and the book?" can lean on them."""

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
 from visionllm_interaction.server.intake.uploads import JobOptions
 from visionllm_interaction.server.jobs.previews import browser_plays
-from visionllm_interaction.server.schemas.frozen_model import FrozenModel
+from visionllm_interaction.server.schemas.frozen_model import NOT_BLANK, FrozenModel
 from visionllm_interaction.server.schemas.jobs import VideoJob
 from visionllm_interaction.server.video_state import VideoState
 
@@ -58,13 +58,13 @@ class VideoPatch(FrozenModel):
 
     project: str | None = Field(default=None, pattern=PROJECT_PATTERN)
     """Project of the video; its id stays."""
-    child: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    child: str | None = Field(default=None, max_length=200, pattern=NOT_BLANK)
     """Id of the child; videos of one child depend on each other."""
     age_months: float | None = Field(default=None, ge=0, le=1200, allow_inf_nan=False)
     """Age of the child in months."""
-    group: str | None = Field(default=None, max_length=200, pattern=r"\S")
-    camera: str | None = Field(default=None, max_length=200, pattern=r"\S")
-    light: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    group: str | None = Field(default=None, max_length=200, pattern=NOT_BLANK)
+    camera: str | None = Field(default=None, max_length=200, pattern=NOT_BLANK)
+    light: str | None = Field(default=None, max_length=200, pattern=NOT_BLANK)
     recorded_on: date | None = None
     """Day of the recording."""
 
