@@ -68,7 +68,7 @@ class _VideoInputs(NamedTuple):
         return self.roles_estimated and self.people.unknown > 0
 
     def is_unsure_of(self, name: str) -> bool:
-        """Whether any of them may have the role of a name; where nothing but weak detections are of it, these say more."""
+        """Whether any of them may have the role of a name; where only weak detections are of it, these say more."""
         only_weak = name in self.weak and name not in self.present
         return name in _ESTIMATED and self.is_unsure and not only_weak
 
