@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.missing_inputs import is_role_unknown
 from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Tell, Usage, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.evidence_basis import EvidenceBasis
@@ -247,7 +248,7 @@ def _compute(
         answer = _of_expressions(planned, store, config=config, measures=measures, tell=tell)
         return _Computed(answer, planned)
     results = run_plan(store, plan)
-    if any(item.missing for result in results for item in result.evidence):
+    if any(is_role_unknown(item.missing) for result in results for item in result.evidence):
         found = _of_any(planned, store, results, config=config, measures=measures, tell=tell)
         if found is not None:
             return _Computed(found, planned)

@@ -14,10 +14,10 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Operation,
     Quantity,
 )
+from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, PREDICATE_OF
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Step
 
-_ANY = "$x"
 _SEEN = frozenset({"visible_duration", "co_presence_duration", "bout_count", "total_duration", *PREDICATE_OF})
 """Measures that are more than 0 exactly where something was seen at all."""
 
@@ -50,13 +50,13 @@ def _whether(step: Step) -> ExpressionStep:
 def _of_whom(steps: tuple[Step, ...]) -> ExpressionStep | None:
     """The names in which the steps differ, as a list."""
     first = steps[0]
-    for side in ("subject", "object"):
+    for side, variable in (("subject", PERSON_VARIABLE), ("object", OBJECT_VARIABLE)):
         alike = {step.model_copy(update={side: None}) for step in steps}
         names = tuple(NameTerm(name) for step in steps if (name := getattr(step, side)))
         if len(alike) == 1 and len(names) == len(steps):
-            subject, object_ = (_ANY, first.object) if side == "subject" else (first.subject, _ANY)
+            subject, object_ = (variable, first.object) if side == "subject" else (first.subject, variable)
             value = Call("exists", (_stream(first, subject, object_),))
-            grouped = Grouped(value, by=(Binding(_ANY, names),), video=first.video_id)
+            grouped = Grouped(value, by=(Binding(variable, names),), video=first.video_id)
             return ExpressionStep(expression=grouped.to_text(), reading="list")
     return None
 
