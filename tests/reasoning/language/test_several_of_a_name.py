@@ -9,6 +9,9 @@ from hand_made_store import publish
 
 from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan
+from visionllm_interaction.reasoning.wording.verify_expression_claims import verified_claims
+from visionllm_interaction.store.reader import open_store
 
 VIDEO = "hall-way-camera"
 NAMES = ("person", "bottle", "child", "caregiver")
@@ -198,6 +201,11 @@ def test_one_toy_is_nobody_elses(tmp_path: Path) -> None:
     for question in ("How many different toys did the child hold?", "How many toys did the child hold?"):
         answer = ask(question, tmp_path / "s")
         assert [claim.value for claim in answer.claims] == [1], (question, answer.reason)
+    for expression in ("objects_handled(child)", "most_at_once(holding(child, thing), 0.5s)"):
+        plan = Plan(expressions=(ExpressionStep(expression=expression),))
+        with open_store(tmp_path / "s") as store:
+            found = verified_claims(plan, store)
+        assert [claim.value for claim in found.claims] == [1], (expression, found.missing)
 
 
 def test_toys_that_one_child_had_all_of_are_that_childs(tmp_path: Path) -> None:
