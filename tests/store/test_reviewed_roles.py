@@ -14,6 +14,8 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.measures.catalogue_query import Query, run_query
 from visionllm_interaction.measures.language.run import query
+from visionllm_interaction.reasoning.pipeline import ask
+from visionllm_interaction.reasoning.recheck_answer import replay
 from visionllm_interaction.store.audit_corrections import video_state
 from visionllm_interaction.store.corrections.recording import add_correction, undo_correction
 from visionllm_interaction.store.reader import open_store, publish_video
@@ -167,3 +169,104 @@ def test_a_review_counts_where_people_have_corrected_the_video(store: Path) -> N
     undo_correction(store, "a", 1, who="Kari")
     set_roles(store, "a", {1: "other"})
     assert roles(store) == {1: "other", 2: "caregiver"}
+
+
+MIDDLE = (150.0, 20.0, 210.0, 220.0)
+
+
+@pytest.fixture
+def in_part(tmp_path: Path) -> Path:
+    """A child from 0 to 2 s, a caregiver all the time, and somebody of unknown role from 2 s on."""
+    publish(tmp_path / "s", {1: (0, 20, LEFT), 2: (0, 100, RIGHT), 3: (20, 100, MIDDLE)})
+    set_roles(tmp_path / "s", "a", {1: "child", 2: "caregiver"})
+    return tmp_path / "s"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "holds(visible(child), at=5s)",
+        "exists(longer_than(visible(child), 5s))",
+        "exists(at_least(2, visible(child)))",
+        "exists(visible(child) & visible(caregiver) & between(5s, 10s))",
+        "holds(!visible(child), at=5s)",
+        "exists(!visible(child))",
+        "exists(visible(caregiver) & !visible(child))",
+        "exists(shorter_than(visible(child), 5s))",
+        "exists(alone(child))",
+        "!exists(visible(child))",
+        "size(child)",
+        "mean(size(child))",
+        "centredness(child)",
+        "first_seen(child)",
+        "total(visible(child))",
+    ],
+)
+def test_what_more_of_somebody_might_change_is_not_known(in_part: Path, expression: str) -> None:
+    [row] = query(expression, in_part).rows
+    assert row.value is None and "8.0 s" in (row.missing or "")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "exists(visible(child))",
+        "holds(visible(child), at=1s)",
+        "exists(longer_than(visible(child), 1s))",
+        "exists(visible(child) & visible(caregiver))",
+        "exists(visible(child)) & exists(visible(caregiver))",
+    ],
+)
+def test_a_yes_that_nobody_can_undo_is_known(in_part: Path, expression: str) -> None:
+    [row] = query(expression, in_part).rows
+    assert row.value is True and row.missing is None
+
+
+def test_a_list_of_times_says_that_there_may_be_more(in_part: Path) -> None:
+    found, more = query("visible(child)", in_part).rows
+    assert found.value == pytest.approx(2.0)
+    assert more.value is None and "8.0 s" in (more.missing or "")
+    [alone] = query("!visible(child)", in_part).rows
+    assert alone.value is None
+
+
+def test_who_is_unknown_elsewhere_changes_nothing_in_a_window(tmp_path: Path) -> None:
+    publish(tmp_path / "s", {1: (0, 40, LEFT), 2: (90, 100, RIGHT)})
+    set_roles(tmp_path / "s", "a", {1: "child"})
+    store = open_store(tmp_path / "s")
+    [row] = run_query(store, Query("visible_duration", "child", end_s=5.0))
+    assert row.value == pytest.approx(4.0)
+    [row] = run_query(store, Query("first_seen", "child", end_s=5.0))
+    assert row.value == pytest.approx(0.0)
+    [row] = run_query(store, Query("visible_duration", "child", begin_s=5.0))
+    assert row.value is None and "somebody (1.0 s)" in (row.missing or "")
+    early, late = query("total(visible(child)) by bin(5s)", tmp_path / "s").rows
+    assert early.value == pytest.approx(4.0)
+    assert late.value is None and "somebody (1.0 s)" in (late.missing or "")
+
+
+@pytest.mark.parametrize("question", ["Was the child visible?", "Was there a child?", "Did the child appear?"])
+def test_a_question_whether_somebody_was_there_needs_no_seconds(in_part: Path, question: str) -> None:
+    answer = ask(question, in_part)
+    assert answer.status == "answered" and "yes: the child was in view" in (answer.answer or "").lower()
+    assert " s." not in (answer.answer or "") and [claim.value for claim in answer.claims] == ["yes"]
+    assert replay(answer, in_part).status == "holds"
+
+
+def test_a_question_within_a_window_is_answered_in_words(in_part: Path) -> None:
+    answer = ask("Was the child visible between 1 and 4 s?", in_part)
+    assert answer.answer == "Yes: the child was in view between 1 s and 4 s."
+    assert ask("Was the child visible between 5 and 8 s?", in_part).status == "abstained"
+
+
+def test_who_was_there_is_said_although_not_for_how_long(in_part: Path) -> None:
+    answer = ask("Who is in the video?", in_part)
+    assert answer.answer == "Who was in view: the caregiver and the child."
+    assert [claim.value for claim in answer.claims] == ["caregiver, child"]
+
+
+def test_how_long_somebody_was_there_is_refused_with_the_reason(in_part: Path) -> None:
+    """The video is called "a", as a word of the reason is."""
+    answer = ask("How long was the child visible?", in_part)
+    assert answer.status == "abstained"
+    assert "somebody (8.0 s)" in (answer.reason or "") and "visionllm roles review" in (answer.reason or "")

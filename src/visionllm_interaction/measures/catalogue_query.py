@@ -201,7 +201,7 @@ class Inputs:
         if predicate in CODED_PREDICATES:
             reasons = engine.missing.uncoded(CODED_PREDICATES[predicate], (names[0],), groups.video)
         else:
-            reasons = engine.missing.of_predicate(predicate, *names, groups.video)
+            reasons = engine.missing.of_predicate(predicate, *names, groups.windows)
         return engine.missing.text(int(reasons[0]))
 
     def read_all(self) -> None:

@@ -21,7 +21,14 @@ from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs, people_in_codes
 from visionllm_interaction.measures.streams.stream import Stream, merged
-from visionllm_interaction.measures.streams.stream_scopes import Name, NameTable, Scopes, StreamGroups, frame_spans
+from visionllm_interaction.measures.streams.stream_scopes import (
+    Name,
+    NameTable,
+    Scopes,
+    StreamGroups,
+    Windows,
+    frame_spans,
+)
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import Store
 
@@ -202,7 +209,7 @@ class MeasureEngine:
             by_codes = time.limited & ~time.needs_frames
             unprocessed = np.where(by_codes, KNOWN, self.missing.not_processed(groups))[places]
             reasons[places] = self._reasons(
-                measure, predicate, subject, object_, video=groups.video[places], unprocessed=unprocessed
+                measure, predicate, subject, object_, windows=groups.windows.take(places), unprocessed=unprocessed
             )
             in_part = np.isin(reasons, sorted(self.missing.in_part))
             reasons = np.where(found & ~in_part, KNOWN, reasons)
@@ -215,22 +222,22 @@ class MeasureEngine:
         subject: Ints,
         object_: Ints | None,
         *,
-        video: Ints,
+        windows: Windows,
         unprocessed: Ints,
     ) -> Ints:
         missing = self.missing
         names = (subject,) if object_ is None else (subject, object_)
         if measure.is_of_turns:
-            return missing.uncoded("speech", names, video)
+            return missing.uncoded("speech", names, windows.video)
         if measure.inputs == "bout" and predicate in CODED_PREDICATES:
-            reasons = missing.uncoded(CODED_PREDICATES[predicate], (subject,), video)
+            reasons = missing.uncoded(CODED_PREDICATES[predicate], (subject,), windows.video)
             return np.where((reasons == KNOWN) & (measure.name == "bout_rate"), unprocessed, reasons)
         if measure.inputs == "event":
-            reasons = missing.of_event(predicate, subject, names[1:], video)
+            reasons = missing.of_event(predicate, subject, names[1:], windows)
         else:
-            reasons = missing.of_predicate(PREDICATE_OF.get(measure.name, predicate), subject, object_, video)
+            reasons = missing.of_predicate(PREDICATE_OF.get(measure.name, predicate), subject, object_, windows)
         reasons = np.where(unprocessed != KNOWN, unprocessed, reasons)
         if measure.name == "size_at_naming":
-            uncoded = missing.uncoded("naming", (), video)
+            uncoded = missing.uncoded("naming", (), windows.video)
             reasons = np.where(uncoded != KNOWN, uncoded, reasons)
         return reasons

@@ -50,13 +50,21 @@ def nobody_marked(name: str) -> str:
     return f"nobody who was detected is marked as {name!r}"
 
 
+_ROLE_UNKNOWN = "unsure: it is not known of"
+
+
 def role_unknown(people: int, seconds: float) -> str:
     """The reason where it is not known of people, seen for so long, who is a child and who is not."""
     who = "somebody" if people == 1 else f"{people} people"
     return (
-        f"unsure: it is not known of {who} ({seconds:.1f} s) whether that is a child or an adult; "
+        f"{_ROLE_UNKNOWN} {who} ({seconds:.1f} s) whether that is a child or an adult; "
         "`visionllm roles review` shows them"
     )
+
+
+def is_role_unknown(reason: str | None) -> bool:
+    """Whether a reason is that of :func:`role_unknown`: what was found may be a part."""
+    return reason is not None and reason.startswith(_ROLE_UNKNOWN)
 
 
 def seen_weakly(seconds: float, max_confidence: float) -> str:

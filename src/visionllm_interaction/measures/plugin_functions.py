@@ -70,7 +70,7 @@ def compute(arguments: Arguments) -> None:
     missing = evaluator.missing
     if missing is not None:
         for name in names:
-            evaluator.lacks(missing.unsearched(name, groups.video))
+            evaluator.lacks(missing.unsearched(name, groups.windows))
         evaluator.lacks(missing.not_processed(groups))
         why = [missing.reasons.code(one.reason) if isinstance(one, MissingValue) else KNOWN for one in found]
         evaluator.lacks(np.array(why, dtype=np.int64))

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.missing_inputs import is_role_unknown
 from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Tell, Usage, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.evidence_basis import EvidenceBasis
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
+from visionllm_interaction.reasoning.execution.found_in_part import asks_whether_any
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
@@ -246,6 +248,10 @@ def _compute(
         answer = _of_expressions(planned, store, config=config, measures=measures, tell=tell)
         return _Computed(answer, planned)
     results = run_plan(store, plan)
+    if any(is_role_unknown(item.missing) for result in results for item in result.evidence):
+        found = _of_any(planned, store, results, config=config, measures=measures, tell=tell)
+        if found is not None:
+            return _Computed(found, planned)
     claims = compose_claims(plan, results)
     shown = tuple(all_evidence(results).values())
     tell(AnswerStage(stage="proof"))
@@ -262,6 +268,34 @@ def _compute(
     answer = _answer(planned, verified, results, basis, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
     return _Computed(answer, planned, verified, results, basis, needs_rewording=wanted)
+
+
+def _of_any(
+    planned: Planned,
+    store: Store,
+    results: Sequence[StepResult],
+    *,
+    config: ReasonConfig,
+    measures: MeasuresConfig,
+    tell: Tell,
+) -> Answer | None:
+    """Where an amount is not known: that there is some all the same, if the question asks no more than that."""
+    plan = asks_whether_any(planned.plan)
+    if plan is None:
+        return None
+    silent = _of_expressions(replace(planned, plan=plan), store, config=config, measures=measures, tell=tell_nobody)
+    found = {str(claim.value) for claim in silent.claims} - {"no", "none", "None"}
+    if not found:
+        return None
+    if planned.plan.combine == "which":
+        names = {name for value in found for name in value.split(", ")}
+        lacking = [
+            result.step
+            for result in results
+            if any(item.missing for item in result.evidence) and not {result.step.subject, result.step.object} & names
+        ]
+        plan = asks_whether_any(planned.plan, lacking) or plan
+    return _of_expressions(replace(planned, plan=plan), store, config=config, measures=measures, tell=tell)
 
 
 def _of_expressions(

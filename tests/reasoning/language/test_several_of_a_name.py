@@ -9,6 +9,9 @@ from hand_made_store import publish
 
 from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan
+from visionllm_interaction.reasoning.wording.verify_expression_claims import verified_claims
+from visionllm_interaction.store.reader import open_store
 
 VIDEO = "hall-way-camera"
 NAMES = ("person", "bottle", "child", "caregiver")
@@ -166,6 +169,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "Did anyone hold two toys at once?",
         "How long did the child hold two toys at once?",
         "Holdt barnet to leker samtidig?",
+        "How many toys did the child hold?",
     ],
 )
 def test_toys_of_two_children_are_not_those_of_one(toys: Path, question: str) -> None:
@@ -187,3 +191,26 @@ def test_toys_of_two_children_are_not_those_of_one(toys: Path, question: str) ->
 def test_where_it_makes_no_difference_it_is_answered(toys: Path, question: str, value: object) -> None:
     answer = ask(question, toys)
     assert (answer.status, answer.claims[0].value if answer.claims else answer.reason) == ("answered", value)
+
+
+def test_one_toy_is_nobody_elses(tmp_path: Path) -> None:
+    """Two children hold one bottle: one toy at most, whichever of them it was."""
+    spans = [(1, "child", 0.0, 10.0), (2, "child", 0.0, 10.0), (3, "bottle", 0.0, 10.0)]
+    holds = [Relation(1, "holding", 3, 1.0, 3.0, 0.9), Relation(2, "holding", 3, 4.0, 5.0, 0.9)]
+    publish(tmp_path / "s", "visit", duration_s=10.0, spans=spans, names=NAMES, relations=holds)
+    for question in ("How many different toys did the child hold?", "How many toys did the child hold?"):
+        answer = ask(question, tmp_path / "s")
+        assert [claim.value for claim in answer.claims] == [1], (question, answer.reason)
+    for expression in ("objects_handled(child)", "most_at_once(holding(child, thing), 0.5s)"):
+        plan = Plan(expressions=(ExpressionStep(expression=expression),))
+        with open_store(tmp_path / "s") as store:
+            found = verified_claims(plan, store)
+        assert [claim.value for claim in found.claims] == [1], (expression, found.missing)
+
+
+def test_toys_that_one_child_had_all_of_are_that_childs(tmp_path: Path) -> None:
+    spans = [(1, "child", 0.0, 10.0), (2, "child", 0.0, 10.0), (3, "bottle", 0.0, 10.0), (4, "cup", 0.0, 10.0)]
+    holds = [Relation(1, "holding", 3, 1.0, 3.0, 0.9), Relation(1, "holding", 4, 4.0, 5.0, 0.9)]
+    holds.append(Relation(2, "holding", 3, 6.0, 7.0, 0.9))
+    publish(tmp_path / "s", "visit", duration_s=10.0, spans=spans, names=(*NAMES, "cup"), relations=holds)
+    assert [claim.value for claim in ask("How many toys did the child hold?", tmp_path / "s").claims] == [2]

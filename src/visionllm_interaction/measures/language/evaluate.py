@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, ranked_rows
 from visionllm_interaction.measures.language.check import arguments_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
+from visionllm_interaction.measures.language.monotone import only_grows
 from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
@@ -24,7 +25,6 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Prefix,
     Quantity,
     is_variable,
-    walk,
 )
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter
 from visionllm_interaction.measures.language.values import Evaluated, Outputs, Values
@@ -38,7 +38,6 @@ from visionllm_interaction.measures.streams.stream_scopes import Name, StreamGro
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 
 ROUNDING = 1e-9
-_ENOUGH = frozenset({"exists", "holds"})
 
 
 @dataclass
@@ -53,7 +52,8 @@ class Evaluator:
         by_chance: whether probabilities are compared with random shifts; tables of values leave that out.
         functions: what can be called.
         computed: results that are computed once for all outputs, by call.
-        finding_is_enough: whether only yes or no is asked for: more of it would change nothing.
+        finding_is_enough: whether more of what is found could only be found as well: what is found in part is found.
+        in_part: (G,) reasons why more may be there than was found, where that is enough; else :data:`KNOWN`.
     """
 
     groups: StreamGroups
@@ -63,13 +63,15 @@ class Evaluator:
     by_chance: bool = True
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
     computed: dict[Node, Any] = field(default_factory=dict)
-    finding_is_enough: bool = True
+    finding_is_enough: bool = False
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
     _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)
     reasons: Ints = field(init=False)
+    in_part: Ints = field(init=False)
 
     def __post_init__(self) -> None:
         self.reasons = np.full(len(self.groups), KNOWN)
+        self.in_part = self.reasons.copy()
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -82,12 +84,18 @@ class Evaluator:
         Args:
             reasons: (G,) reasons, or :data:`KNOWN`.
             found: (N,) groups in which something was found all the same: they are known, unless there may be more of
-                it and the value says how much.
+                it and that would make a difference.
         """
         if found is not None:
             reasons = reasons.copy()
-            if self.missing is not None and self.missing.in_part and not self.finding_is_enough:
-                found = found[~np.isin(reasons[found], sorted(self.missing.in_part))]
+            if self.missing is not None and self.missing.in_part:
+                partly = found[np.isin(reasons[found], sorted(self.missing.in_part))]
+                if self.finding_is_enough:
+                    self.in_part[partly] = np.where(
+                        self.in_part[partly] != KNOWN, self.in_part[partly], reasons[partly]
+                    )
+                else:
+                    found = np.setdiff1d(found, partly)
             reasons[found] = KNOWN
         self.reasons = np.where(self.reasons != KNOWN, self.reasons, reasons)
 
@@ -198,10 +206,19 @@ class Evaluator:
 
     def values(self, node: Node, outputs: Outputs) -> Values:
         """The value of an expression for each output; groups with a missing input count in none."""
-        sums = [part for part in walk(node) if isinstance(part, Call) and self._is_scalar(part)]
-        self.finding_is_enough = all(call.function in _ENOUGH for call in sums)
+        self.finding_is_enough = self._is_scalar(node) and only_grows(node)
         self.prepare(node)
+        if (self.in_part != KNOWN).any():
+            # A yes stays yes whatever more there is. Nobody knows whether it is a no.
+            yes = self._value(node, Outputs(np.arange(len(self.groups)), len(self.groups))).value > 0
+            self.lacks(np.where(yes, KNOWN, self.in_part))
+            self.in_part[:] = KNOWN
         return self._value(node, outputs)
+
+    def listed(self, node: Node) -> Stream:
+        """The rows of a stream that are to be listed: also those of groups in which there may be more of them."""
+        self.finding_is_enough = only_grows(node)
+        return self.stream(node)
 
     def prepare(self, node: Node) -> None:
         """Evaluate all streams of an expression, so that every missing input is known before anything is summed up."""

@@ -326,7 +326,7 @@ class _Run:
         """A row for each interval or moment of a stream."""
         table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
         evaluator = self._evaluator(table.groups)
-        stream = evaluator.stream(self.grouped.value)
+        stream = evaluator.listed(self.grouped.value)
         rows = stream if stream.moments else merged(stream)
         text, in_seconds = self.grouped.value.to_text(), Type(Kind.VALUE, "s")
         known_s = known_seconds(evaluator, evaluator.known_time(self.grouped.value))
@@ -361,10 +361,14 @@ class _Run:
         return [*found, *self._unknown_rows(table, evaluator)]
 
     def _unknown_rows(self, table: GroupTable, evaluator: Evaluator) -> Iterator[QueryRow]:
-        """A row without a value for each video in which it is not known when a stream holds: that is not *never*."""
-        unknown = np.flatnonzero(evaluator.reasons != KNOWN)
+        """A row without a value for each video in which it is not known when a stream holds, or when else.
+
+        That is not *never*.
+        """
+        reasons = np.where(evaluator.reasons != KNOWN, evaluator.reasons, evaluator.in_part)
+        unknown = np.flatnonzero(reasons != KNOWN)
         videos = self.scopes.video[table.groups.scope[unknown]].tolist()
-        for video, reason in dict.fromkeys(zip(videos, evaluator.reasons[unknown].tolist(), strict=True)):
+        for video, reason in dict.fromkeys(zip(videos, reasons[unknown].tolist(), strict=True)):
             name = self.batch.video_ids[video]
             of_session = self.chosen.is_session(name)
             yield QueryRow(

@@ -27,7 +27,7 @@ def _note(arguments: Arguments, predicate: str, found: Ints) -> None:
     missing, groups = arguments.evaluator.missing, arguments.groups
     if missing is not None:
         subject, object_ = arguments.required_name("x"), arguments.name("y")
-        reasons = missing.of_predicate(predicate, subject, object_, groups.video)
+        reasons = missing.of_predicate(predicate, subject, object_, groups.windows)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(groups)), found)
 
 
@@ -68,7 +68,7 @@ def posture(arguments: Arguments) -> Stream:
     who, missing = arguments.required_name("x"), arguments.evaluator.missing
     found = atoms.in_posture(arguments.groups, name, who)
     if missing is not None:
-        reasons = missing.of_posture(who, arguments.groups.video)
+        reasons = missing.of_posture(who, arguments.groups.windows)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 
@@ -79,7 +79,7 @@ def joint_handling(arguments: Arguments) -> Stream:
     missing = arguments.evaluator.missing
     if missing is not None:
         names = tuple(name for name in (arguments.name("y"),) if name is not None)
-        reasons = missing.of_event("joint_handling", arguments.required_name("x"), names, arguments.groups.video)
+        reasons = missing.of_event("joint_handling", arguments.required_name("x"), names, arguments.groups.windows)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 
@@ -112,7 +112,7 @@ def _event(arguments: Arguments, kind: str) -> Stream:
     found = atoms.events(arguments.groups, kind, tuple(actors + others))
     missing = arguments.evaluator.missing
     if missing is not None:
-        reasons = missing.of_event(kind, actors[0], tuple(others), arguments.groups.video)
+        reasons = missing.of_event(kind, actors[0], tuple(others), arguments.groups.windows)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 

@@ -11,7 +11,9 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
+from visionllm_interaction.core.grouped_arrays import Ints, distinct, ranked_rows, sums
+from visionllm_interaction.core.grouped_intervals import IntervalIndex, row_order
+from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.missing_inputs import (
     NO_ACTOR,
     NO_HANDS,
@@ -33,7 +35,7 @@ from visionllm_interaction.measures.missing_inputs import (
     seen_weakly,
 )
 from visionllm_interaction.measures.streams.batch import Batch
-from visionllm_interaction.measures.streams.stream_scopes import ANYTHING, Name, NameTable, StreamGroups
+from visionllm_interaction.measures.streams.stream_scopes import ANYTHING, Name, NameTable, StreamGroups, Windows
 from visionllm_interaction.measures.streams.string_codes import StringCodes
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -60,19 +62,27 @@ class _VideoInputs(NamedTuple):
     roles_estimated: bool
     people: _People
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there are people of whom it was looked at who they are, and is not known."""
+        return self.roles_estimated and self.people.unknown > 0
+
+    def is_unsure_of(self, name: str) -> bool:
+        """Whether any of them may have the role of a name; where only weak detections are of it, these say more."""
+        only_weak = name in self.weak and name not in self.present
+        return name in _ESTIMATED and self.is_unsure and not only_weak
+
 
 class _People(Struct, frozen=True):
-    """People of one video whose role is known, and those whose role is not.
+    """People of one video.
 
     Attributes:
-        seconds: role → seconds for which those who have it are in view, added up.
+        roles: those that any of them have.
         unknown: number of people without a role.
-        unknown_s: seconds of theirs.
     """
 
-    seconds: Mapping[str, float]
+    roles: frozenset[str]
     unknown: int
-    unknown_s: float
 
 
 class MissingInputs(Struct, dict=True):
@@ -116,40 +126,72 @@ class MissingInputs(Struct, dict=True):
     @cached_property
     def may_find_in_part(self) -> bool:
         """Whether there are people of whom it is not known whether they are a child, in any of the videos."""
-        return any(one.roles_estimated and one.people.unknown for one in self.videos)
+        return any(one.is_unsure for one in self.videos)
 
     def _people(self, video: int) -> _People:
         tracks, words = self.batch.tracks, self.batch.texts.words
         rows = np.flatnonzero((tracks.video == video) & tracks.is_person)
-        seconds: dict[str, float] = {}
-        for role, length_s in zip(tracks.role[rows].tolist(), self._in_view_s[rows], strict=True):
-            name = words[role] if role >= 0 else ""
-            seconds[name] = seconds.get(name, 0.0) + float(length_s)
-        unknown = sum(role < 0 or not words[role] for role in tracks.role[rows].tolist())
-        return _People(seconds, unknown, seconds.get("", 0.0))
+        roles = [words[role] if role >= 0 else "" for role in tracks.role[rows].tolist()]
+        return _People(frozenset(roles) - {""}, roles.count(""))
 
     @cached_property
-    def _in_view_s(self) -> Floats:
-        """(T,) seconds for which each track is in view: one that was lost and found again is not there in between."""
-        sightings, n_tracks = self.batch.sightings, len(self.batch.tracks.video)
-        return np.bincount(sightings.group, sightings.end_s - sightings.begin_s, minlength=n_tracks).astype(np.float64)
+    def _sighted_people(self) -> tuple[IntervalIndex, Ints]:
+        """Sightings of people by video, where some have no role; and the track of each."""
+        tracks, seen = self.batch.tracks, self.batch.sightings
+        unsure = np.array([one.is_unsure for one in self.videos], dtype=np.bool_)
+        rows = np.flatnonzero((tracks.is_person & unsure[tracks.video])[seen.group])
+        video = tracks.video[seen.group[rows]]
+        rows = rows[row_order(video, seen.begin_s[rows], seen.end_s[rows])]
+        track = seen.group[rows]
+        return IntervalIndex(tracks.video[track], seen.begin_s[rows], seen.end_s[rows]), track
+
+    def _unsure_of_roles(self, names: Ints, windows: Windows) -> Ints:
+        """(Q,) why it is not known who of the people in a window has the role of a name."""
+        found = np.full(len(names), KNOWN)
+        table = np.zeros((len(self.names.names), len(self.videos)), np.bool_)
+        for code in distinct(names).tolist():
+            table[code] = [one.is_unsure_of(self.names.names[code].base) for one in self.videos]
+        asked = np.flatnonzero(table[names, windows.video])
+        if not len(asked):
+            return found
+        window, place = _distinct_windows(windows.take(asked))
+        index, track = self._sighted_people
+        query, row = index.overlapping(window.video, window.begin_s, window.end_s)
+        length_s = np.minimum(index.end_s[row], window.end_s[query]) - np.maximum(
+            index.begin_s[row], window.begin_s[query]
+        )
+        role, count = self.batch.tracks.role[track[row]], len(window.video)
+        nobodys = (role < 0) | (role == self.batch.texts.known(""))
+        unknown_s = sums(query[nobodys], length_s[nobodys], count)
+        people = ranked_rows(query[nobodys], track[row[nobodys]])[0][:, 0]
+        unknown = np.bincount(people, minlength=count)
+        for code in distinct(names[asked]).tolist():
+            its = role == self.batch.texts.known(self.names.names[code].base)
+            known_s = sums(query[its & ~nobodys], length_s[its & ~nobodys], count)
+            reasons = np.full(count, KNOWN)
+            for at in np.flatnonzero(unknown_s > np.maximum(_UNSURE_SHARE * known_s, TOLERANCE_S)).tolist():
+                reasons[at] = self.reasons.code(role_unknown(int(unknown[at]), float(unknown_s[at])))
+            self.in_part |= set(reasons[reasons != KNOWN].tolist())
+            of_name = names[asked] == code
+            found[asked[of_name]] = reasons[place[of_name]]
+        return found
 
     def not_processed(self, groups: StreamGroups) -> Ints:
         """(G,) :data:`.NOT_PROCESSED` where no frame was processed in the scope."""
         return np.where(groups.processed.any[groups.scope], KNOWN, self.reasons.code(NOT_PROCESSED))
 
-    def unsearched(self, names: Ints, video: Ints) -> Ints:
-        """(Q,) whether the detector of ``video`` (Q,) looks for ``names`` (Q,)."""
+    def unsearched(self, names: Ints, windows: Windows) -> Ints:
+        """(Q,) whether the detector of the video looks for ``names`` (Q,), and who they are is known in the window."""
         table = np.full((len(self.names.names), len(self.batch.video_ids)), KNOWN)
         for code in distinct(names).tolist():
             table[code] = self._unsearched_in(self.names.names[code])
-        return np.asarray(table[names, video])
+        found = np.asarray(table[names, windows.video])
+        return _first(self._unsure_of_roles(names, windows), found) if self.may_find_in_part else found
 
     def _unsearched_in(self, name: Name) -> Ints:
         if name not in self._unsearched:
             reasons = [_unsearched(name.base, video) for video in self.videos]
             self._unsearched[name] = np.array([self._code(reason) for reason in reasons], dtype=np.int64)
-            self.in_part |= {self._code(r) for v in self.videos if (r := _unsure_of_role(name.base, v)) is not None}
         return self._unsearched[name]
 
     def _code(self, reason: str | None) -> int:
@@ -178,21 +220,22 @@ class MissingInputs(Struct, dict=True):
         known = name.base == ANYTHING or name.base.lower() in self._coded_people.get(kind, ())
         return KNOWN if known else self.reasons.code(nobody_coded(kind, name.base))
 
-    def of_predicate(self, predicate: str, subject: Ints, object_: Ints | None, video: Ints) -> Ints:
+    def of_predicate(self, predicate: str, subject: Ints, object_: Ints | None, windows: Windows) -> Ints:
         """Why it is not known when a predicate of boxes holds between two names.
 
         Args:
             predicate: ``visible`` or one of ``core.predicates``.
             subject: (Q,) names.
             object_: (Q,) names; None: anything.
-            video: (Q,) places of videos.
+            windows: (Q,) windows of videos.
 
         Returns:
             (Q,) reasons, :data:`KNOWN` where it is.
         """
-        found = self.unsearched(subject, video)
+        video = windows.video
+        found = self.unsearched(subject, windows)
         if object_ is not None:
-            found = _first(found, self.unsearched(object_, video))
+            found = _first(found, self.unsearched(object_, windows))
         if predicate == "visible":
             return found
         found = _first(found, self._unknown(predicate)[video])
@@ -209,10 +252,10 @@ class MissingInputs(Struct, dict=True):
             found = _first(found, np.where(one == two, self.reasons.code(NO_HOLDER), KNOWN))
         return _first(found, np.where(one | two, KNOWN, self.reasons.code(NO_PERSON)))
 
-    def of_posture(self, subject: Ints, video: Ints) -> Ints:
+    def of_posture(self, subject: Ints, windows: Windows) -> Ints:
         """Why it is not known which posture people of a name have, (Q,)."""
-        found = self.unsearched(subject, video)
-        return _first(found, self._where(lambda one: "pose" not in one.bodies, NO_POSES)[video])
+        found = self.unsearched(subject, windows)
+        return _first(found, self._where(lambda one: "pose" not in one.bodies, NO_POSES)[windows.video])
 
     def of_quality(self, flag: str | None, video: Ints) -> Ints:
         """Why it is not known when a video is hard to see, (Q,)."""
@@ -220,12 +263,12 @@ class MissingInputs(Struct, dict=True):
         known = quality.measured if flag in ("small", "edge") else quality.measured & quality.has_images
         return np.where(known, KNOWN, self.reasons.code(NO_QUALITY))[video]
 
-    def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
+    def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], windows: Windows) -> Ints:
         """Why it is not known when events of a kind with these actors happen, (Q,)."""
-        found = self.unsearched(subject, video)
+        found = self.unsearched(subject, windows)
         for names in others:
-            found = _first(found, self.unsearched(names, video))
-        found = _first(found, self._unknown(kind)[video])
+            found = _first(found, self.unsearched(names, windows))
+        found = _first(found, self._unknown(kind)[windows.video])
         return _first(found, np.where(self._are_people(subject), KNOWN, self.reasons.code(NO_ACTOR)))
 
     def _unknown(self, what: str) -> Ints:
@@ -282,23 +325,27 @@ def _placement(config: Mapping[str, Any]) -> bool:
 
 
 _UNSURE_SHARE = 0.1
-"""Where people of unknown role are there for longer than this share of the time of a role's people, how long somebody
-of that role is there is not known."""
+"""Where people of unknown role are in view for longer than this share of the time of a role's people, within the window
+that is asked about, how long somebody of that role is there is not known."""
 
 
-def _unsure_of_role(name: str, video: _VideoInputs) -> str | None:
-    people = video.people
-    is_unsure = people.unknown and people.unknown_s > _UNSURE_SHARE * people.seconds.get(name, 0.0)
-    if name in _ESTIMATED and video.roles_estimated and is_unsure:
-        return role_unknown(people.unknown, people.unknown_s)
-    return None
+def _distinct_windows(windows: Windows) -> tuple[Windows, Ints]:
+    """The different ones, and the place of each among them."""
+    video, begin_s, end_s = windows.video, windows.begin_s, windows.end_s
+    order = np.lexsort((end_s, begin_s, video))
+    new = np.ones(len(order), np.bool_)
+    for column in (video, begin_s, end_s):
+        sorted_ = column[order]
+        new[1:] &= sorted_[1:] == sorted_[:-1]
+    new[1:] = ~new[1:]
+    place = np.empty(len(order), np.int64)
+    place[order] = np.cumsum(new) - 1
+    return windows.take(order[new]), place
 
 
 def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name in video.weak and name not in video.present:
         return video.weak[name]
-    if (unsure := _unsure_of_role(name, video)) is not None:
-        return unsure
     if video.is_truth or name == ANYTHING or name in video.searched | video.present | video.assigned:
         return None
     known = video.searched | video.present
@@ -311,7 +358,9 @@ def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name == ANY_THING:
         return None if known - PERSON_CATEGORIES - BODY_CATEGORIES else not_searched(name)
     if name in ROLES and video.searched & PERSON_CATEGORIES:
-        everybody = name in _ESTIMATED and not video.people.unknown and not video.people.seconds.keys() & _GUESSED
+        # Where those of unknown role are is told window by window.
+        looked_at = video.roles_estimated or not video.people.unknown
+        everybody = name in _ESTIMATED and looked_at and not video.people.roles & _GUESSED
         return nobody_marked(name) if video.present & PERSON_CATEGORIES and not everybody else None
     return not_searched(name)
 

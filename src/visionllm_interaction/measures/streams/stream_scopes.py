@@ -166,6 +166,24 @@ class Processed(Struct, frozen=True, eq=False):
         return self.first_frame >= 0
 
 
+class Windows(Struct, frozen=True, eq=False):
+    """Windows of videos that are asked about.
+
+    Attributes:
+        video: (Q,) place of the video in the batch.
+        begin_s: (Q,) begin of the window; −inf: the video's.
+        end_s: (Q,) end of the window; inf: the video's.
+    """
+
+    video: Ints
+    begin_s: Floats
+    end_s: Floats
+
+    def take(self, places: Ints) -> Windows:
+        """Those at some places."""
+        return Windows(self.video[places], self.begin_s[places], self.end_s[places])
+
+
 class StreamGroups(Struct, frozen=True, eq=False, dict=True):
     """Scopes × bindings of variables: what a stream has rows for.
 
@@ -200,6 +218,11 @@ class StreamGroups(Struct, frozen=True, eq=False, dict=True):
     def end_s(self) -> Floats:
         """(G,) end of the window."""
         return self.scopes.end_s[self.scope]
+
+    @cached_property
+    def windows(self) -> Windows:
+        """(G,) the window of each group."""
+        return Windows(self.video, self.begin_s, self.end_s)
 
     @cached_property
     def are_whole(self) -> bool:

@@ -169,12 +169,19 @@ class _Composer(RatioAndMeanComposer):
         main, *limits = conjuncts(node.arguments[0])
         if stream_words(main, self.words).is_moment:
             return None
-        for moment in (limit for limit in limits if stream_words(limit, self.words).is_moment):
+        for moment in (limit for limit in limits if self._is_moment(limit)):
             there = replace(by_video(self.expression), value=Call("exists", (moment,)))
             if any(row.video_id == video_id and row.value is False for row in self.runner.rows(there)):
                 inner = moment.arguments[0] if isinstance(moment, Call) and moment.function in _ONE else moment
                 return self._never(inner)
         return None
+
+    def _is_moment(self, limit: Node) -> bool:
+        """Whether a limit is a moment; a window in seconds is none."""
+        try:
+            return stream_words(limit, self.words).is_moment
+        except NoWords:
+            return False
 
     def _never(self, node: Node) -> str:
         try:

@@ -165,13 +165,15 @@ def _same(expected: Value, found: Value) -> bool:
 
 def _wording_problems(claim: Claim, items: Sequence[Evidence], context: _Context) -> Iterator[str]:
     steps = [context.step(item.id) for item in items]
-    text, videos = _without_videos(claim.text, context.vocabulary.video_ids)
-    if strange := videos - {item.video_id for item in items}:
-        yield f"names a video it does not cite: {', '.join(sorted(strange))}"
+    text = claim.text
+    # First of all: words of the reasons may be called like videos.
     for item in items:
-        if item.missing and item.missing not in text:
+        if item.missing and item.missing not in claim.text:
             yield f"does not say that there is no value: {item.missing}"
         text = text.replace(item.missing, " ") if item.missing else text
+    text, videos = _without_videos(text, context.vocabulary.video_ids)
+    if strange := videos - {item.video_id for item in items}:
+        yield f"names a video it does not cite: {', '.join(sorted(strange))}"
     allowed_names = {name for step in steps for name in step.names}
     named = context.vocabulary.names_in(text, and_of=allowed_names)
     if named != allowed_names:

@@ -12,7 +12,7 @@ from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, N
 from visionllm_interaction.measures.streams.stream_scopes import ANYTHING
 from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video, parsed
-from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
+from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
@@ -102,13 +102,32 @@ class NameComposer(Composer):
         "The child held two toys" is not true of two children with one toy each. Where fewer are found in all, or one
         person alone had them, the number is that person's as well.
         """
+        if self.step.reading == "number" and _lists_objects_of_a_name(self.expression):
+            return any(self._listed_of_several(video_id) for video_id in self.videos)
         expressions = [self.expression, *([parsed(self.step.than)] if self.step.than else [])]
         return any(
             self._has_them_of_several(row)
             for expression in expressions
             if any(_counts_objects_of_a_name(node) for node in walk(expression.value))
             for row in self._stated(self.runner.rows(by_video(expression)))
+            if not (_is_number_of_objects(core(expression)) and row.value is not None and row.value <= 1)
         )
+
+    def _listed_of_several(self, video_id: str) -> bool:
+        """Whether the objects that are listed are of several people of one name, none of whom had all of them."""
+        rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id and row.value]
+        held_by = [{track for item in row.evidence for track in item.track_ids} for row in rows]
+        if len(held_by) < _PAIR:
+            return False
+        named = _held_by_name(self.expression)
+        people = [
+            track
+            for track in self.runner.tracks_by_name(video_id).get(named, ())
+            if track.category in PERSON_CATEGORIES
+        ]
+        holders = [track for track in people if any(track.track_id in tracks for tracks in held_by)]
+        one_had_all = any(all(track.track_id in tracks for tracks in held_by) for track in holders)
+        return _are_at_once(holders) and not one_had_all
 
     def _stated(self, rows: Sequence[QueryRow]) -> list[QueryRow]:
         """The rows that an answer says: of a comparison of names those with the most."""
@@ -263,6 +282,26 @@ def _counts_objects_of_a_name(node: Node | Grouped) -> bool:
         return False
     names = _names_in(counted)
     return len(names) == _PAIR and not _ALL_PEOPLE & {names[0]} and names[1] in _ALL_THINGS
+
+
+def _is_number_of_objects(node: Node | Grouped) -> bool:
+    """Whether a value is a number of objects: one alone is nobody else's."""
+    return isinstance(node, Call) and node.function in (_HANDLED, "most_at_once")
+
+
+def _held_by_name(expression: Grouped) -> str:
+    """The name of those of whom an expression lists the objects; "" where it lists something else."""
+    node = core(expression)
+    streams = [part for part in walk(node) if isinstance(part, Call) and part.function == "holding"]
+    if not isinstance(node, Call) or node.function != "exists" or len(streams) != 1:
+        return ""
+    names = _names_in(streams[0])
+    is_of_a_name = len(names) == _PAIR and names[1] == OBJECT_VARIABLE and names[0] not in _ALL_PEOPLE
+    return names[0] if is_of_a_name and names[0] != PERSON_VARIABLE else ""
+
+
+def _lists_objects_of_a_name(expression: Grouped) -> bool:
+    return bool(_held_by_name(expression))
 
 
 def _are_at_once(tracks: Sequence[Track]) -> bool:

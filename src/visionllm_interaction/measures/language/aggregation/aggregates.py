@@ -169,7 +169,7 @@ def _seen(arguments: Arguments) -> Stream:
     subject, evaluator, groups = arguments.required_name("x"), arguments.evaluator, arguments.groups
     found = atoms.visible(groups, subject)
     if evaluator.missing is not None:
-        reasons = evaluator.missing.of_predicate("visible", subject, None, groups.video)
+        reasons = evaluator.missing.of_predicate("visible", subject, None, groups.windows)
         evaluator.lacks(np.where(reasons >= 0, reasons, evaluator.missing.not_processed(groups)), found.group)
     return found
 

@@ -230,7 +230,7 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
         joined = algebra.all_rows(joined, part)
     held = Stream.sorted(joined.group, joined.begin_s, joined.end_s, joined.tracks)
     if missing is not None:
-        reasons = missing.of_predicate("holding", hands, None, groups.video)
+        reasons = missing.of_predicate("holding", hands, None, groups.windows)
         reasons = np.where(reasons >= 0, reasons, missing.not_processed(groups))
         arguments.evaluator.lacks(reasons, held.group // width)
     return looks, merged(held), width

@@ -280,7 +280,7 @@ def _holding(arguments: Arguments) -> Stream:
     groups, missing, who = arguments.groups, arguments.evaluator.missing, arguments.required_name("x")
     found = atoms.related(groups, "holding", who, None)
     if missing is not None:
-        reasons = missing.of_predicate("holding", who, None, groups.video)
+        reasons = missing.of_predicate("holding", who, None, groups.windows)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(groups)), found.group)
     return found
 
