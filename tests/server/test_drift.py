@@ -6,7 +6,10 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,9 +21,10 @@ from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport, ValidationReport
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.core.unit_histogram import unit_histogram
-from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN
+from visionllm_interaction.server.jobs.queue import JobQueue
+from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker
-from visionllm_interaction.server.monitoring.drift import LEAST, SeenWindow, TrainingBaseline
+from visionllm_interaction.server.monitoring.drift import LEAST, WINDOW, SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.monitor import Monitor
 from visionllm_interaction.server.monitoring.seen_images import EVERY, SeenImage, WatchedDetector, brightness_of
 from visionllm_interaction.server.monitoring.training_baseline import read_baseline
@@ -199,7 +203,7 @@ def test_metrics_hold_drift_of_the_serving_detector_and_forget_it_with_it(run: P
         return generate_latest(registry).decode()
 
     for _ in range(LEAST):
-        monitor.saw(seen("dog", "dog", brightness=0.02))
+        monitor.saw(seen("dog", "dog", brightness=0.02), by=serving)
     assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
     assert registry.get_sample_value("visionllm_drift", {"kind": "brightness"}) == pytest.approx(1.0)
     assert "visionllm_training_class_share{category=" in text()
@@ -210,3 +214,56 @@ def test_metrics_hold_drift_of_the_serving_detector_and_forget_it_with_it(run: P
     assert "visionllm_drift{" not in text() and "visionllm_training_class_share{" not in text()
     serving = run / "model_trainer" / "fasterrcnn_best.pt"
     assert "visionllm_drift{" not in text(), "what another detector saw is not this one's"
+
+
+def test_what_an_earlier_detector_still_sees_is_counted_and_not_compared(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    serving, earlier = Path("model_trainer") / "fasterrcnn_best.pt", tmp_path / "earlier.pt"
+    registry = CollectorRegistry()
+    monitor = Monitor(lambda: serving, None)
+    monitor.register(registry)
+    monitor._next_brightness_s = float("inf")
+
+    def drift() -> float | None:
+        return registry.get_sample_value("visionllm_drift", {"kind": "class_mix"})
+
+    for _ in range(WINDOW):
+        monitor.saw(seen("dog"), by=earlier)
+        monitor.saw_image(b"", seen("dog"), by=earlier)
+    assert drift() is None
+    assert registry.get_sample_value("visionllm_detections_total", {"category": "dog"}) == 2 * WINDOW
+    for _ in range(LEAST):
+        monitor.saw(seen("dog"), by=serving.absolute())
+    assert drift() == pytest.approx(1.0), "jobs name files by their absolute paths"
+
+
+def test_a_job_tells_which_detector_saw(tmp_path: Path) -> None:
+    told: list[tuple[SeenImage, Path | None]] = []
+    request = AnalysisRequest(
+        folder=tmp_path,
+        video=tmp_path / "v.mp4",
+        video_id="v",
+        sha256="0",
+        store=tmp_path,
+        detector=tmp_path / "earlier.pt",
+        view="room",
+        analysis={},
+    )
+
+    class Queue:
+        _pools = MappingProxyType({"analysis": SimpleNamespace(take=lambda: TellingWorker(), give_back=lambda _: None)})
+        _workers: ClassVar[dict[str, object]] = {}
+        _monitor = SimpleNamespace(saw=lambda image, *, by: told.append((image, by)))
+
+        def _end_if_interrupted(self, _: str) -> None:
+            """Nothing interrupts it."""
+
+    class TellingWorker:
+        def run(self, *_: object, see: Callable[[SeenImage], None], **__: object) -> tuple[bytes, int]:
+            see(seen("child"))
+            return b"{}\n", 0
+
+    assert JobQueue._attempt(Queue(), "job", request, give_up=lambda: False) == (b"{}\n", 0)  # type: ignore[arg-type]
+    assert told == [(seen("child"), tmp_path / "earlier.pt")]

@@ -229,3 +229,30 @@ def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest
     assert seen == [0.5]
     with pytest.raises(ServiceError, match="stopping"):
         detect()
+
+
+def test_what_is_found_names_the_file_of_its_detector_when_another_one_serves_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def detect(self, images: Sequence[np.ndarray], *, min_confidence: float) -> list[Detections]:
+            if images[0].shape == (8, 8, 3):
+                begun.set()
+                go_on.wait(60)
+            return NothingFound().detect(images, min_confidence=min_confidence)
+
+    monkeypatch.setattr(models, "load_detector", lambda path, **_: Slow() if path.stem == "old" else NothingFound())
+    serving = [tmp_path / "old.onnx"]
+    slot = DetectorSlot(lambda: serving[0], device=None, max_waiting=2)
+    wait(slot)
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "png")
+    with ThreadPoolExecutor(1) as pool:
+        detecting = pool.submit(slot.detect, png.getvalue(), min_confidence=0.5)
+        assert begun.wait(60)
+        slot.change(tmp_path / "new.onnx", record=lambda: serving.insert(0, tmp_path / "new.onnx"))
+        go_on.set()
+        assert detecting.result(60).checkpoint == tmp_path / "old.onnx"
+    assert slot.detect(png.getvalue(), min_confidence=0.5).checkpoint == tmp_path / "new.onnx"

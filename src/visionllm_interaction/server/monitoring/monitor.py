@@ -70,7 +70,7 @@ class Monitor(Collector):
         """
         self._jobs.labels(kind, how).observe(seconds)
 
-    def saw_image(self, data: bytes, seen: SeenImage) -> None:
+    def saw_image(self, data: bytes, seen: SeenImage, *, by: Path) -> None:
         """Take in what the detector saw in an image that was sent alone.
 
         Now and then its brightness is measured, by another thread: that decodes it once more, and nobody waits for it.
@@ -78,6 +78,7 @@ class Monitor(Collector):
         Args:
             data: the bytes of the image file.
             seen: what was found, without a brightness.
+            by: the file of the detector that found it.
         """
         with self._lock:
             now = time.monotonic()
@@ -85,25 +86,30 @@ class Monitor(Collector):
             if measures:
                 self._next_brightness_s, self._is_measuring = now + BRIGHTNESS_EVERY_S, True
         if measures:
-            threading.Thread(target=self._measure, args=(data, seen), name="brightness", daemon=True).start()
+            threading.Thread(target=self._measure, args=(data, seen, by), name="brightness", daemon=True).start()
         else:
-            self.saw(seen)
+            self.saw(seen, by=by)
 
-    def _measure(self, data: bytes, seen: SeenImage) -> None:
+    def _measure(self, data: bytes, seen: SeenImage, by: Path) -> None:
         try:
-            self.saw(replace(seen, brightness=brightness_of(data)))
+            self.saw(replace(seen, brightness=brightness_of(data)), by=by)
         finally:
             self._is_measuring = False
 
-    def saw(self, seen: SeenImage) -> None:
-        """Take in what the detector saw in an image."""
+    def saw(self, seen: SeenImage, *, by: Path | None) -> None:
+        """Take in what a detector saw in an image.
+
+        Args:
+            seen: what was found.
+            by: the file of the detector; what another one than the serving one found is counted, and not compared.
+        """
         for category in seen.categories:
             self._detections.labels(category).inc()
         for confidence in seen.confidences:
             self._confidence.observe(confidence)
         if seen.brightness is not None:
             self._brightness.observe(seen.brightness)
-        self._window_now(seen)
+        self._window_now(seen, by)
 
     def collect(self) -> Iterable[Metric]:
         """The gauges about drift; those that are not known have no value."""
@@ -116,7 +122,7 @@ class Monitor(Collector):
         light = GaugeMetricFamily(
             "visionllm_training_brightness", "Quantiles of the mean luma of the training data.", labels=["quantile"]
         )
-        window, serving = self._window_now(None)
+        window, serving = self._window_now()
         baseline = self._baselines.of(serving) or TrainingBaseline({})
         with self._lock:
             found = list(window.distances(baseline))
@@ -132,14 +138,14 @@ class Monitor(Collector):
         """No metrics: the registry must not read the runs before the service runs."""
         return []
 
-    def _window_now(self, seen: SeenImage | None) -> tuple[SeenWindow, Path | None]:
-        """The window of the detector that serves now, with one more image, and the detector's file."""
+    def _window_now(self, seen: SeenImage | None = None, by: Path | None = None) -> tuple[SeenWindow, Path | None]:
+        """The window of the detector that serves now, with one more image if that saw it, and the detector's file."""
         serving = self._serving()
         with self._lock:
             if serving != self._seen_by:
                 self._window.clear()
                 self._seen_by = serving
-            if seen is not None:
+            if seen is not None and serving is not None and by is not None and by.absolute() == serving.absolute():
                 self._window.add(seen)
         return self._window, serving
 

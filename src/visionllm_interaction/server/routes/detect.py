@@ -50,7 +50,7 @@ async def detect(
     metrics.detect.observe(found.duration_s)
     detector = found.detector
     seen = SeenImage.of(found.detections, detector.categories, min_confidence=min_confidence, brightness=None)
-    service.monitor.saw_image(bytes(data), seen)
+    service.monitor.saw_image(bytes(data), seen, by=found.checkpoint)
     return DetectResult(
         width=found.width,
         height=found.height,
