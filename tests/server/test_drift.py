@@ -24,10 +24,12 @@ from visionllm_interaction.core.unit_histogram import unit_histogram
 from visionllm_interaction.server.jobs.queue import JobQueue
 from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker
+from visionllm_interaction.server.monitoring import training_baseline
 from visionllm_interaction.server.monitoring.drift import LEAST, WINDOW, SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.monitor import Monitor
 from visionllm_interaction.server.monitoring.seen_images import EVERY, SeenImage, WatchedDetector, brightness_of
-from visionllm_interaction.server.monitoring.training_baseline import read_baseline
+from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines, read_baseline
+from visionllm_interaction.utils.hashing import sha256_file
 
 CATEGORIES = Categories.from_pairs([(1, "child"), (7, "ball")])
 
@@ -267,3 +269,38 @@ def test_a_job_tells_which_detector_saw(tmp_path: Path) -> None:
 
     assert JobQueue._attempt(Queue(), "job", request, give_up=lambda: False) == (b"{}\n", 0)  # type: ignore[arg-type]
     assert told == [(seen("child"), tmp_path / "earlier.pt")]
+
+
+@pytest.mark.parametrize("broken", ["list_runs", "sha256_file"])
+def test_what_cannot_be_read_is_no_baseline_until_it_can(
+    run: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    registry = CollectorRegistry()
+    Monitor(lambda: serving, run.parent).register(registry)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_baseline, broken, refused)
+        assert b"visionllm_training_class_share{" not in generate_latest(registry)
+    assert b"visionllm_training_class_share{" in generate_latest(registry)
+
+
+def test_a_detector_that_is_gone_or_replaced_has_another_baseline(run: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.pt"
+    baselines = KnownBaselines(run.parent)
+    assert baselines.of(checkpoint) is None
+    checkpoint.write_bytes((run / "model_trainer" / "fasterrcnn_best.pt").read_bytes())
+    assert baselines.of(checkpoint) is not None
+    checkpoint.write_bytes(b"another detector")
+    assert baselines.of(checkpoint) is None
+
+
+def test_runs_are_read_once_for_a_detector(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    baselines, hashed = KnownBaselines(None), []
+    monkeypatch.setattr(training_baseline, "sha256_file", lambda path: hashed.append(path) or sha256_file(path))
+    for _ in range(3):
+        assert baselines.of(run / "model_trainer" / "fasterrcnn_best.pt") is not None
+    assert len(hashed) == 1
