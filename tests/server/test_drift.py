@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -304,3 +306,39 @@ def test_runs_are_read_once_for_a_detector(run: Path, monkeypatch: pytest.Monkey
     for _ in range(3):
         assert baselines.of(run / "model_trainer" / "fasterrcnn_best.pt") is not None
     assert len(hashed) == 1
+
+
+def counted(monitor: Monitor) -> float:
+    return sum(one.value for one in next(iter(monitor._detections.collect())).samples if one.name.endswith("_total"))
+
+
+def test_an_image_counts_where_no_thread_can_measure_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monitor = Monitor(lambda: None, None)
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        monitor.saw_image(b"", seen("child", brightness=None), by=tmp_path)
+    assert counted(monitor) == 1 and not monitor._is_measuring, "the next one may be measured"
+
+
+def test_an_image_counts_whose_brightness_cannot_be_measured(tmp_path: Path) -> None:
+    monitor = Monitor(lambda: None, None)
+    monitor.saw_image(b"no image", seen("child", brightness=None), by=tmp_path)
+    deadline = time.monotonic() + 60
+    while not counted(monitor) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert counted(monitor) == 1 and not monitor._is_measuring
+
+
+def test_no_request_or_job_fails_by_what_is_counted(tmp_path: Path) -> None:
+    def unasked() -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monitor = Monitor(unasked, None)
+    monitor._next_brightness_s = float("inf")
+    monitor.saw(seen("child"), by=tmp_path)
+    monitor.saw_image(b"", seen("child", brightness=None), by=tmp_path)
+    assert counted(monitor) == 2

@@ -16,6 +16,7 @@ from visionllm_interaction.core.unit_histogram import BINS
 from visionllm_interaction.server.monitoring.drift import SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.seen_images import SeenImage, brightness_of
 from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines
+from visionllm_interaction.utils.logs import log
 
 _JOB_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 BRIGHTNESS_EVERY_S = 0.5
@@ -86,30 +87,43 @@ class Monitor(Collector):
             if measures:
                 self._next_brightness_s, self._is_measuring = now + BRIGHTNESS_EVERY_S, True
         if measures:
-            threading.Thread(target=self._measure, args=(data, seen, by), name="brightness", daemon=True).start()
-        else:
-            self.saw(seen, by=by)
+            try:
+                threading.Thread(target=self._measure, args=(data, seen, by), name="brightness", daemon=True).start()
+                return
+            except Exception as error:  # noqa: BLE001 (no thread, no memory: it is counted without its brightness)
+                self._is_measuring = False
+                log.debug("the brightness of an image is not measured", error=type(error).__name__)
+        self.saw(seen, by=by)
 
     def _measure(self, data: bytes, seen: SeenImage, by: Path) -> None:
         try:
-            self.saw(replace(seen, brightness=brightness_of(data)), by=by)
+            seen = replace(seen, brightness=brightness_of(data))
+        except Exception as error:  # noqa: BLE001 (counted without it)
+            log.debug("the brightness of an image is not measured", error=type(error).__name__)
         finally:
             self._is_measuring = False
+        self.saw(seen, by=by)
 
     def saw(self, seen: SeenImage, *, by: Path | None) -> None:
-        """Take in what a detector saw in an image.
+        """Take in what a detector saw in an image. Never raises: no request and no job fails by what is counted.
 
         Args:
             seen: what was found.
             by: the file of the detector; what another one than the serving one found is counted, and not compared.
         """
+        try:
+            self._count(seen)
+            self._window_now(seen, by)
+        except Exception as error:  # noqa: BLE001 (for example a folder that cannot be asked which detector serves)
+            log.debug("what the detector saw is not counted", error=type(error).__name__)
+
+    def _count(self, seen: SeenImage) -> None:
         for category in seen.categories:
             self._detections.labels(category).inc()
         for confidence in seen.confidences:
             self._confidence.observe(confidence)
         if seen.brightness is not None:
             self._brightness.observe(seen.brightness)
-        self._window_now(seen, by)
 
     def collect(self) -> Iterable[Metric]:
         """The gauges about drift; those that are not known have no value."""
