@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import ClassVar
@@ -342,3 +342,22 @@ def test_no_request_or_job_fails_by_what_is_counted(tmp_path: Path) -> None:
     monitor.saw(seen("child"), by=tmp_path)
     monitor.saw_image(b"", seen("child", brightness=None), by=tmp_path)
     assert counted(monitor) == 2
+
+
+def test_no_request_waits_for_distances_or_runs(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    registry = CollectorRegistry()
+    monitor = Monitor(lambda: serving, None)
+    monitor.register(registry)
+    for _ in range(LEAST):
+        monitor.saw(seen("dog"), by=serving)
+    distances, held = SeenWindow.distances, []
+
+    def watched(window: SeenWindow, baseline: TrainingBaseline) -> Iterator[tuple[str, float]]:
+        held.append(monitor._lock.locked())
+        monitor.saw(seen("child"), by=serving)
+        return distances(window, baseline)
+
+    monkeypatch.setattr(SeenWindow, "distances", watched)
+    assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
+    assert held == [False]

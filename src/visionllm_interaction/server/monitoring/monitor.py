@@ -113,7 +113,11 @@ class Monitor(Collector):
         """
         try:
             self._count(seen)
-            self._window_now(seen, by)
+            serving = self._serving()
+            with self._lock:
+                window = self._window_of(serving)
+                if serving is not None and by is not None and by.absolute() == serving.absolute():
+                    window.add(seen)
         except Exception as error:  # noqa: BLE001 (for example a folder that cannot be asked which detector serves)
             log.debug("what the detector saw is not counted", error=type(error).__name__)
 
@@ -136,11 +140,11 @@ class Monitor(Collector):
         light = GaugeMetricFamily(
             "visionllm_training_brightness", "Quantiles of the mean luma of the training data.", labels=["quantile"]
         )
-        window, serving = self._window_now()
+        serving = self._serving()
+        with self._lock:  # requests wait for it: what takes longer than a copy is done without it
+            window = self._window_of(serving).copy()
         baseline = self._baselines.of(serving) or TrainingBaseline({})
-        with self._lock:
-            found = list(window.distances(baseline))
-        for kind, distance in found:
+        for kind, distance in window.distances(baseline):
             distances.add_metric([kind], distance)
         for category, share in baseline.shares().items():
             shares.add_metric([category], share)
@@ -152,16 +156,12 @@ class Monitor(Collector):
         """No metrics: the registry must not read the runs before the service runs."""
         return []
 
-    def _window_now(self, seen: SeenImage | None = None, by: Path | None = None) -> tuple[SeenWindow, Path | None]:
-        """The window of the detector that serves now, with one more image if that saw it, and the detector's file."""
-        serving = self._serving()
-        with self._lock:
-            if serving != self._seen_by:
-                self._window.clear()
-                self._seen_by = serving
-            if seen is not None and serving is not None and by is not None and by.absolute() == serving.absolute():
-                self._window.add(seen)
-        return self._window, serving
+    def _window_of(self, serving: Path | None) -> SeenWindow:
+        """The window of the detector that serves; with the lock held."""
+        if serving != self._seen_by:
+            self._window.clear()
+            self._seen_by = serving
+        return self._window
 
 
 def _quantiles(histogram: tuple[int, ...]) -> Iterable[tuple[str, float]]:
