@@ -210,7 +210,7 @@ def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest
             begun.set()
             go_on.wait(60)
             seen.append(min_confidence)
-            return ["found"]
+            return ["found"] * len(images)
 
     monkeypatch.setattr(models, "load_detector", lambda *_, **__: Slow())
     slot = DetectorSlot(Path("detector.onnx"), device="cpu", max_waiting=2)
@@ -221,14 +221,21 @@ def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest
     def detect() -> object:
         return slot.detect(png.getvalue(), min_confidence=0.5)
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         detecting = pool.submit(detect)
         assert begun.wait(60)
+        waiting = pool.submit(detect)
+        deadline = time.monotonic() + 60
+        while not slot.batches._waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
         stopping = pool.submit(slot.stop)
-        assert not stopping.done()
+        with pytest.raises(TimeoutError):
+            stopping.result(0.5)
         go_on.set()
         detecting.result(60)
         stopping.result(60)
+        with pytest.raises(ServiceError, match="stopping"):
+            waiting.result(60)
     assert seen == [0.5]
     with pytest.raises(ServiceError, match="stopping"):
         detect()
