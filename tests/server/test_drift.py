@@ -6,7 +6,12 @@ import io
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,12 +23,15 @@ from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport, ValidationReport
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.core.unit_histogram import unit_histogram
-from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN
+from visionllm_interaction.server.jobs.queue import JobQueue
+from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker
-from visionllm_interaction.server.monitoring.drift import LEAST, SeenWindow, TrainingBaseline
+from visionllm_interaction.server.monitoring import training_baseline
+from visionllm_interaction.server.monitoring.drift import LEAST, WINDOW, SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.monitor import Monitor
 from visionllm_interaction.server.monitoring.seen_images import EVERY, SeenImage, WatchedDetector, brightness_of
-from visionllm_interaction.server.monitoring.training_baseline import read_baseline
+from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines, read_baseline
+from visionllm_interaction.utils.hashing import sha256_file
 
 CATEGORIES = Categories.from_pairs([(1, "child"), (7, "ball")])
 
@@ -199,7 +207,7 @@ def test_metrics_hold_drift_of_the_serving_detector_and_forget_it_with_it(run: P
         return generate_latest(registry).decode()
 
     for _ in range(LEAST):
-        monitor.saw(seen("dog", "dog", brightness=0.02))
+        monitor.saw(seen("dog", "dog", brightness=0.02), by=serving)
     assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
     assert registry.get_sample_value("visionllm_drift", {"kind": "brightness"}) == pytest.approx(1.0)
     assert "visionllm_training_class_share{category=" in text()
@@ -210,3 +218,146 @@ def test_metrics_hold_drift_of_the_serving_detector_and_forget_it_with_it(run: P
     assert "visionllm_drift{" not in text() and "visionllm_training_class_share{" not in text()
     serving = run / "model_trainer" / "fasterrcnn_best.pt"
     assert "visionllm_drift{" not in text(), "what another detector saw is not this one's"
+
+
+def test_what_an_earlier_detector_still_sees_is_counted_and_not_compared(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    serving, earlier = Path("model_trainer") / "fasterrcnn_best.pt", tmp_path / "earlier.pt"
+    registry = CollectorRegistry()
+    monitor = Monitor(lambda: serving, None)
+    monitor.register(registry)
+    monitor._next_brightness_s = float("inf")
+
+    def drift() -> float | None:
+        return registry.get_sample_value("visionllm_drift", {"kind": "class_mix"})
+
+    for _ in range(WINDOW):
+        monitor.saw(seen("dog"), by=earlier)
+        monitor.saw_image(b"", seen("dog"), by=earlier)
+    assert drift() is None
+    assert registry.get_sample_value("visionllm_detections_total", {"category": "dog"}) == 2 * WINDOW
+    for _ in range(LEAST):
+        monitor.saw(seen("dog"), by=serving.absolute())
+    assert drift() == pytest.approx(1.0), "jobs name files by their absolute paths"
+
+
+def test_a_job_tells_which_detector_saw(tmp_path: Path) -> None:
+    told: list[tuple[SeenImage, Path | None]] = []
+    request = AnalysisRequest(
+        folder=tmp_path,
+        video=tmp_path / "v.mp4",
+        video_id="v",
+        sha256="0",
+        store=tmp_path,
+        detector=tmp_path / "earlier.pt",
+        view="room",
+        analysis={},
+    )
+
+    class Queue:
+        _pools = MappingProxyType({"analysis": SimpleNamespace(take=lambda: TellingWorker(), give_back=lambda _: None)})
+        _workers: ClassVar[dict[str, object]] = {}
+        _monitor = SimpleNamespace(saw=lambda image, *, by: told.append((image, by)))
+
+        def _end_if_interrupted(self, _: str) -> None:
+            """Nothing interrupts it."""
+
+    class TellingWorker:
+        def run(self, *_: object, see: Callable[[SeenImage], None], **__: object) -> tuple[bytes, int]:
+            see(seen("child"))
+            return b"{}\n", 0
+
+    assert JobQueue._attempt(Queue(), "job", request, give_up=lambda: False) == (b"{}\n", 0)  # type: ignore[arg-type]
+    assert told == [(seen("child"), tmp_path / "earlier.pt")]
+
+
+@pytest.mark.parametrize("broken", ["list_runs", "sha256_file"])
+def test_what_cannot_be_read_is_no_baseline_until_it_can(
+    run: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    registry = CollectorRegistry()
+    Monitor(lambda: serving, run.parent).register(registry)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_baseline, broken, refused)
+        assert b"visionllm_training_class_share{" not in generate_latest(registry)
+    assert b"visionllm_training_class_share{" in generate_latest(registry)
+
+
+def test_a_detector_that_is_gone_or_replaced_has_another_baseline(run: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.pt"
+    baselines = KnownBaselines(run.parent)
+    assert baselines.of(checkpoint) is None
+    checkpoint.write_bytes((run / "model_trainer" / "fasterrcnn_best.pt").read_bytes())
+    assert baselines.of(checkpoint) is not None
+    checkpoint.write_bytes(b"another detector")
+    assert baselines.of(checkpoint) is None
+
+
+def test_runs_are_read_once_for_a_detector(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    baselines, hashed = KnownBaselines(None), []
+    monkeypatch.setattr(training_baseline, "sha256_file", lambda path: hashed.append(path) or sha256_file(path))
+    for _ in range(3):
+        assert baselines.of(run / "model_trainer" / "fasterrcnn_best.pt") is not None
+    assert len(hashed) == 1
+
+
+def counted(monitor: Monitor) -> float:
+    return sum(one.value for one in next(iter(monitor._detections.collect())).samples if one.name.endswith("_total"))
+
+
+def test_an_image_counts_where_no_thread_can_measure_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monitor = Monitor(lambda: None, None)
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        monitor.saw_image(b"", seen("child", brightness=None), by=tmp_path)
+    assert counted(monitor) == 1 and not monitor._is_measuring, "the next one may be measured"
+
+
+def test_an_image_counts_whose_brightness_cannot_be_measured(tmp_path: Path) -> None:
+    monitor = Monitor(lambda: None, None)
+    monitor.saw_image(b"no image", seen("child", brightness=None), by=tmp_path)
+    deadline = time.monotonic() + 60
+    while not counted(monitor) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert counted(monitor) == 1 and not monitor._is_measuring
+
+
+def test_no_request_or_job_fails_by_what_is_counted(tmp_path: Path) -> None:
+    def unasked() -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monitor = Monitor(unasked, None)
+    monitor._next_brightness_s = float("inf")
+    monitor.saw(seen("child"), by=tmp_path)
+    monitor.saw_image(b"", seen("child", brightness=None), by=tmp_path)
+    assert counted(monitor) == 2
+
+
+def test_no_request_waits_for_distances_or_runs(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = run / "model_trainer" / "fasterrcnn_best.pt"
+    registry = CollectorRegistry()
+    monitor = Monitor(lambda: serving, None)
+    monitor.register(registry)
+    for _ in range(LEAST):
+        monitor.saw(seen("dog"), by=serving)
+    distances, held = SeenWindow.distances, []
+
+    def watched(window: SeenWindow, baseline: TrainingBaseline) -> Iterator[tuple[str, float]]:
+        held.append(monitor._lock.locked())
+        monitor.saw(seen("child"), by=serving)
+        return distances(window, baseline)
+
+    monkeypatch.setattr(SeenWindow, "distances", watched)
+    assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
+    assert held == [False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -18,13 +19,15 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.core import Detections
+from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.detection import models
 from visionllm_interaction.errors import CheckpointError, ServiceError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.monitoring.monitor import Monitor
+from visionllm_interaction.server.monitoring.seen_images import SeenImage
 from visionllm_interaction.server.readiness import part_reasons, part_states
 from visionllm_interaction.server.service import Service
 
@@ -47,7 +50,7 @@ def raising(error: Exception) -> Callable[..., object]:
 
 
 @contextmanager
-def failed_service(folder: Path) -> Iterator[TestClient]:
+def service_of(folder: Path) -> Iterator[TestClient]:
     config = ServeConfig(data_dir=folder, detector=folder / "detector.onnx", insecure=True, page=False)
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
     with TestClient(app, base_url="http://localhost") as client:
@@ -105,7 +108,7 @@ def test_a_failed_detector_is_told_by_health_figures_and_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "load_detector", raising(RuntimeError("CUDA out of memory")))
-    with failed_service(tmp_path) as client:
+    with service_of(tmp_path) as client:
         ready = client.get("/v1/readyz")
         detect = client.post("/v1/detect", content=b"never read")
         upload = client.post("/v1/videos", content=b"never read")
@@ -207,7 +210,7 @@ def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest
             begun.set()
             go_on.wait(60)
             seen.append(min_confidence)
-            return ["found"]
+            return ["found"] * len(images)
 
     monkeypatch.setattr(models, "load_detector", lambda *_, **__: Slow())
     slot = DetectorSlot(Path("detector.onnx"), device="cpu", max_waiting=2)
@@ -218,14 +221,69 @@ def test_stopping_waits_for_the_image_and_takes_no_other_one(monkeypatch: pytest
     def detect() -> object:
         return slot.detect(png.getvalue(), min_confidence=0.5)
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         detecting = pool.submit(detect)
         assert begun.wait(60)
+        waiting = pool.submit(detect)
+        deadline = time.monotonic() + 60
+        while not slot.batches._waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
         stopping = pool.submit(slot.stop)
-        assert not stopping.done()
+        with pytest.raises(TimeoutError):
+            stopping.result(0.5)
         go_on.set()
         detecting.result(60)
         stopping.result(60)
+        with pytest.raises(ServiceError, match="stopping"):
+            waiting.result(60)
     assert seen == [0.5]
     with pytest.raises(ServiceError, match="stopping"):
         detect()
+
+
+def test_what_is_found_names_the_file_of_its_detector_when_another_one_serves_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def detect(self, images: Sequence[np.ndarray], *, min_confidence: float) -> list[Detections]:
+            if images[0].shape == (8, 8, 3):
+                begun.set()
+                go_on.wait(60)
+            return NothingFound().detect(images, min_confidence=min_confidence)
+
+    monkeypatch.setattr(models, "load_detector", lambda path, **_: Slow() if path.stem == "old" else NothingFound())
+    serving = [tmp_path / "old.onnx"]
+    slot = DetectorSlot(lambda: serving[0], device=None, max_waiting=2)
+    wait(slot)
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "png")
+    with ThreadPoolExecutor(1) as pool:
+        detecting = pool.submit(slot.detect, png.getvalue(), min_confidence=0.5)
+        assert begun.wait(60)
+        slot.change(tmp_path / "new.onnx", record=lambda: serving.insert(0, tmp_path / "new.onnx"))
+        go_on.set()
+        assert detecting.result(60).checkpoint == tmp_path / "old.onnx"
+    assert slot.detect(png.getvalue(), min_confidence=0.5).checkpoint == tmp_path / "new.onnx"
+
+
+def test_what_was_seen_is_counted_outside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Known(NothingFound):
+        categories, name, digest = Categories.from_pairs([(1, "child")]), "known", "0" * 64
+
+    counted = []
+
+    def saw_image(_: Monitor, data: bytes, seen: SeenImage, *, by: Path) -> None:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        counted.append((len(data), seen, by))
+
+    monkeypatch.setattr(models, "load_detector", lambda *_, **__: Known())
+    monkeypatch.setattr(Monitor, "saw_image", saw_image)
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "png")
+    with service_of(tmp_path) as client:
+        answer = client.post("/v1/detect", content=png.getvalue(), headers={"content-type": "image/png"})
+    assert answer.status_code == 200 and answer.json()["detections"] == []
+    assert counted == [(len(png.getvalue()), SeenImage((), (), 0.5, None), tmp_path / "detector.onnx")]

@@ -31,8 +31,10 @@ from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs import worker_pool
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.service import Service
+from visionllm_interaction.server.training import activation
 from visionllm_interaction.server.training.activation import LAST, LOCK, Activations, activated
 from visionllm_interaction.server.training.detectors import KnownDetector
+from visionllm_interaction.server.training.gate_process import GateRequest, GateVerdict
 from visionllm_interaction.server.training.schemas import Activation, DetectorView
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
@@ -348,6 +350,36 @@ def test_those_who_look_at_once_see_the_same(tmp_path: Path, monkeypatch: pytest
 
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(look, range(8))) == {"failed"}, "nobody is at it"
+
+
+def test_a_service_that_starts_again_compares_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[object] = []
+
+    class Comparison:
+        returncode = 0
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.verdict = GateVerdict(passed=True, gates=[])
+
+        def poll(self) -> int:
+            return 0
+
+        def kill(self) -> None:
+            killed.append(self)
+
+        def communicate(self, _: str) -> tuple[str, None]:
+            return self.verdict.model_dump_json(), None
+
+    request = GateRequest(candidate=tmp_path, serving=None, data=tmp_path, report=tmp_path, config=OPEN_GATES)
+    service = Service(ServeConfig(data_dir=tmp_path / "data"), analysis=AnalysisConfig(), reason=ReasonConfig())
+    for _ in range(2):
+        with service.started(), monkeypatch.context() as patched:
+            patched.setattr(activation.subprocess, "Popen", Comparison)
+            assert service.activations._compare(request).passed and not killed
+    with monkeypatch.context() as patched:
+        patched.setattr(activation.subprocess, "Popen", Comparison)
+        service.activations._compare(request)
+    assert len(killed) == 1, "one that begins while the service stops ends at once"
 
 
 def test_a_new_worker_loads_the_detector_that_serves_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

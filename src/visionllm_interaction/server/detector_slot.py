@@ -37,6 +37,7 @@ class ImageDetections:
         detections: boxes in pixels of the upright image.
         duration_s: time of the run of the detector in seconds, in which further images may have been detected.
         detector: what found them; another one may serve by now.
+        checkpoint: its file.
     """
 
     width: int
@@ -44,6 +45,7 @@ class ImageDetections:
     detections: Detections
     duration_s: float
     detector: Detector
+    checkpoint: Path
 
 
 class DetectorSlot:
@@ -78,7 +80,7 @@ class DetectorSlot:
         self.state: DetectorState = "none" if self._asked is None else "loading"
         self.error: VisionLLMError | None = None
         self._device = device
-        self._detector: Detector | None = None
+        self._loaded: tuple[Path, Detector] | None = None
         self.batches = DetectionBatches(max_images=max_batch, wait_s=batch_wait_s)
         self._max_megapixels = max_megapixels
         self._decoded = PixelBudget(int(max_megapixels * 1e6))
@@ -139,7 +141,8 @@ class DetectorSlot:
 
     def _hold(self, checkpoint: Path, detector: Detector | None, failure: VisionLLMError | None) -> None:
         self._changes += 1
-        self._asked, self._detector, self.error = checkpoint, detector, failure
+        self._asked, self.error = checkpoint, failure
+        self._loaded = (checkpoint, detector) if detector is not None else None
         self.state = "ready" if failure is None else "failed"
 
     def change(self, checkpoint: Path, *, record: Callable[[], object] = lambda: None) -> None:
@@ -222,10 +225,14 @@ class DetectorSlot:
         Raises:
             ServiceError: if there is none, or it is still loading.
         """
+        return self._require_loaded()[1]
+
+    def _require_loaded(self) -> tuple[Path, Detector]:
         self.check_usable()
-        if self._detector is None:
+        loaded = self._loaded
+        if loaded is None:
             raise ServiceError("The detector is still loading.", fix="wait until /v1/readyz says ready")
-        return self._detector
+        return loaded
 
     def detect(self, data: bytes, *, min_confidence: float) -> ImageDetections:
         """Decode an image and run the detector on it, together with others that wait.
@@ -243,7 +250,7 @@ class DetectorSlot:
             HTTPException: 503 if too many requests wait already.
         """
         self.follow()
-        detector = self.require()
+        checkpoint, detector = self._require_loaded()
         if self._stopped:
             raise _is_stopping()
         if not self._waiting_slots.acquire(blocking=False):
@@ -253,7 +260,7 @@ class DetectorSlot:
             with self._decoded.holding(count_pixels(io.BytesIO(data), max_megapixels=limit)):
                 image = read_rgb(io.BytesIO(data), max_megapixels=limit)
                 found, seconds = self.batches.detect(detector, image, min_confidence=min_confidence)
-                return ImageDetections(image.shape[1], image.shape[0], found, seconds, detector)
+                return ImageDetections(image.shape[1], image.shape[0], found, seconds, detector, checkpoint)
         finally:
             self._waiting_slots.release()
 

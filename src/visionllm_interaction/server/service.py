@@ -163,6 +163,7 @@ class Service:
             self.visible.prepare()
             if self.traces is not None:
                 self.traces.start()
+            self.activations.prepare()
             self.detector.start()
             self.jobs.start()
             self.data_protection.start()

@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -362,7 +363,7 @@ class JobQueue:
         worker = pool.take()
         self._workers[job_id] = worker
         try:
-            output, code = worker.run(request, give_up=give_up, see=self._monitor.saw)
+            output, code = worker.run(request, give_up=give_up, see=partial(self._monitor.saw, by=request.detector))
         finally:
             self._workers.pop(job_id, None)
             pool.give_back(worker)

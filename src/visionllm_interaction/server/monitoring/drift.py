@@ -64,6 +64,12 @@ class SeenWindow:
         self._found.clear()
         self._brightness.clear()
 
+    def copy(self) -> SeenWindow:
+        """The same images, as of now."""
+        copied = SeenWindow()
+        copied._found, copied._brightness = self._found.copy(), self._brightness.copy()
+        return copied
+
     def distances(self, baseline: TrainingBaseline) -> Iterator[tuple[str, float]]:
         """The distances that are known.
 

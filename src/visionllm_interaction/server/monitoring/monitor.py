@@ -16,6 +16,7 @@ from visionllm_interaction.core.unit_histogram import BINS
 from visionllm_interaction.server.monitoring.drift import SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.seen_images import SeenImage, brightness_of
 from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines
+from visionllm_interaction.utils.logs import log
 
 _JOB_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 BRIGHTNESS_EVERY_S = 0.5
@@ -70,7 +71,7 @@ class Monitor(Collector):
         """
         self._jobs.labels(kind, how).observe(seconds)
 
-    def saw_image(self, data: bytes, seen: SeenImage) -> None:
+    def saw_image(self, data: bytes, seen: SeenImage, *, by: Path) -> None:
         """Take in what the detector saw in an image that was sent alone.
 
         Now and then its brightness is measured, by another thread: that decodes it once more, and nobody waits for it.
@@ -78,6 +79,7 @@ class Monitor(Collector):
         Args:
             data: the bytes of the image file.
             seen: what was found, without a brightness.
+            by: the file of the detector that found it.
         """
         with self._lock:
             now = time.monotonic()
@@ -85,25 +87,47 @@ class Monitor(Collector):
             if measures:
                 self._next_brightness_s, self._is_measuring = now + BRIGHTNESS_EVERY_S, True
         if measures:
-            threading.Thread(target=self._measure, args=(data, seen), name="brightness", daemon=True).start()
-        else:
-            self.saw(seen)
+            try:
+                threading.Thread(target=self._measure, args=(data, seen, by), name="brightness", daemon=True).start()
+                return
+            except Exception as error:  # noqa: BLE001 (no thread, no memory: it is counted without its brightness)
+                self._is_measuring = False
+                log.debug("the brightness of an image is not measured", error=type(error).__name__)
+        self.saw(seen, by=by)
 
-    def _measure(self, data: bytes, seen: SeenImage) -> None:
+    def _measure(self, data: bytes, seen: SeenImage, by: Path) -> None:
         try:
-            self.saw(replace(seen, brightness=brightness_of(data)))
+            seen = replace(seen, brightness=brightness_of(data))
+        except Exception as error:  # noqa: BLE001 (counted without it)
+            log.debug("the brightness of an image is not measured", error=type(error).__name__)
         finally:
             self._is_measuring = False
+        self.saw(seen, by=by)
 
-    def saw(self, seen: SeenImage) -> None:
-        """Take in what the detector saw in an image."""
+    def saw(self, seen: SeenImage, *, by: Path | None) -> None:
+        """Take in what a detector saw in an image. Never raises: no request and no job fails by what is counted.
+
+        Args:
+            seen: what was found.
+            by: the file of the detector; what another one than the serving one found is counted, and not compared.
+        """
+        try:
+            self._count(seen)
+            serving = self._serving()
+            with self._lock:
+                window = self._window_of(serving)
+                if serving is not None and by is not None and by.absolute() == serving.absolute():
+                    window.add(seen)
+        except Exception as error:  # noqa: BLE001 (for example a folder that cannot be asked which detector serves)
+            log.debug("what the detector saw is not counted", error=type(error).__name__)
+
+    def _count(self, seen: SeenImage) -> None:
         for category in seen.categories:
             self._detections.labels(category).inc()
         for confidence in seen.confidences:
             self._confidence.observe(confidence)
         if seen.brightness is not None:
             self._brightness.observe(seen.brightness)
-        self._window_now(seen)
 
     def collect(self) -> Iterable[Metric]:
         """The gauges about drift; those that are not known have no value."""
@@ -116,11 +140,11 @@ class Monitor(Collector):
         light = GaugeMetricFamily(
             "visionllm_training_brightness", "Quantiles of the mean luma of the training data.", labels=["quantile"]
         )
-        window, serving = self._window_now(None)
+        serving = self._serving()
+        with self._lock:  # requests wait for it: what takes longer than a copy is done without it
+            window = self._window_of(serving).copy()
         baseline = self._baselines.of(serving) or TrainingBaseline({})
-        with self._lock:
-            found = list(window.distances(baseline))
-        for kind, distance in found:
+        for kind, distance in window.distances(baseline):
             distances.add_metric([kind], distance)
         for category, share in baseline.shares().items():
             shares.add_metric([category], share)
@@ -132,16 +156,12 @@ class Monitor(Collector):
         """No metrics: the registry must not read the runs before the service runs."""
         return []
 
-    def _window_now(self, seen: SeenImage | None) -> tuple[SeenWindow, Path | None]:
-        """The window of the detector that serves now, with one more image, and the detector's file."""
-        serving = self._serving()
-        with self._lock:
-            if serving != self._seen_by:
-                self._window.clear()
-                self._seen_by = serving
-            if seen is not None:
-                self._window.add(seen)
-        return self._window, serving
+    def _window_of(self, serving: Path | None) -> SeenWindow:
+        """The window of the detector that serves; with the lock held."""
+        if serving != self._seen_by:
+            self._window.clear()
+            self._seen_by = serving
+        return self._window
 
 
 def _quantiles(histogram: tuple[int, ...]) -> Iterable[tuple[str, float]]:

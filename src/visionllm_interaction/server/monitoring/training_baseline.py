@@ -10,6 +10,7 @@ from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.server.monitoring.drift import TrainingBaseline
 from visionllm_interaction.server.training.run_reports import RunManifests
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.logs import log
 
 
 def read_baseline(checkpoint: Path, artifacts: Path | None) -> TrainingBaseline | None:
@@ -21,6 +22,9 @@ def read_baseline(checkpoint: Path, artifacts: Path | None) -> TrainingBaseline 
 
     Returns:
         What its run says; None of a ready-made model, an exported one, and one whose run is not here.
+
+    Raises:
+        OSError: if the checkpoint or the folder of runs cannot be read.
     """
     own = run_of(checkpoint)
     runs = [*([own] if own else []), *(reversed(list_runs(artifacts)) if artifacts else [])]
@@ -57,12 +61,20 @@ class KnownBaselines:
 
     def __init__(self, artifacts: Path | None) -> None:
         self._artifacts = artifacts
-        self._known: tuple[Path | None, TrainingBaseline | None] = (None, None)
+        self._known: tuple[tuple[Path, int, int] | None, TrainingBaseline | None] = (None, None)
         self._lock = threading.Lock()
 
     def of(self, checkpoint: Path | None) -> TrainingBaseline | None:
-        """The baseline of a detector; None: it is not known, or there is no detector."""
+        """The baseline of a detector; None: it is not known, cannot be read now, or there is no detector."""
+        if checkpoint is None:
+            return None
         with self._lock:
-            if self._known[0] != checkpoint:
-                self._known = (checkpoint, read_baseline(checkpoint, self._artifacts) if checkpoint else None)
+            try:
+                stat = checkpoint.stat()
+                key = (checkpoint, stat.st_mtime_ns, stat.st_size)
+                if self._known[0] != key:
+                    self._known = (key, read_baseline(checkpoint, self._artifacts))
+            except OSError as error:
+                log.debug("what the detector was trained on cannot be read", error=type(error).__name__)
+                return None
             return self._known[1]

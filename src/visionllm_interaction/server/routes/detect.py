@@ -11,11 +11,13 @@ from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.server.auth.route_roles import requires
+from visionllm_interaction.server.detector_slot import ImageDetections
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.monitoring.seen_images import SeenImage
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.schemas.detections import DetectedObject, DetectResult
+from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
@@ -46,11 +48,9 @@ async def detect(
         raise RequestValidationError(
             [{"loc": ("body", name[:100]), "msg": "not a part of this form"} for name in sorted(received.fields)]
         )
-    found = await run_in_threadpool(service.detector.detect, bytes(data), min_confidence=min_confidence)
+    found = await run_in_threadpool(_detect_and_count, service, bytes(data), min_confidence=min_confidence)
     metrics.detect.observe(found.duration_s)
     detector = found.detector
-    seen = SeenImage.of(found.detections, detector.categories, min_confidence=min_confidence, brightness=None)
-    service.monitor.saw_image(bytes(data), seen)
     return DetectResult(
         width=found.width,
         height=found.height,
@@ -58,6 +58,15 @@ async def detect(
         model={"name": detector.name, "sha256": detector.digest},
         seconds=round(found.duration_s, 4),
     )
+
+
+def _detect_and_count(service: Service, data: bytes, *, min_confidence: float) -> ImageDetections:
+    """Detect, and have it counted; blocks."""
+    found = service.detector.detect(data, min_confidence=min_confidence)
+    categories = found.detector.categories
+    seen = SeenImage.of(found.detections, categories, min_confidence=min_confidence, brightness=None)
+    service.monitor.saw_image(data, seen, by=found.checkpoint)
+    return found
 
 
 def detected_objects(found: Detections, categories: Categories) -> list[DetectedObject]:

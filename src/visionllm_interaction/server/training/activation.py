@@ -195,6 +195,10 @@ class Activations:
         threading.Thread(target=self._run, args=(candidate, request, held), name="activate").start()
         return begun
 
+    def prepare(self) -> None:
+        """Take changes, when the service starts, also after a stop."""
+        self._stopped = False
+
     def stop(self) -> None:
         """End a comparison that goes on; the process ends when a detector that is being loaded is."""
         self._stopped = True
