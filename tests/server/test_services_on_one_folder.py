@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from canary_scan import find_bytes
 from coded_videos import make_video
+from pydantic import ValidationError
 from running_service import RunningService, finished_job, wait_for
 from starlette.testclient import TestClient
 
@@ -25,6 +26,7 @@ from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 from visionllm_interaction.server.jobs.exports import Export, ExportOptions, Exports
 from visionllm_interaction.server.results.store_views import StoreViews
 from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.utils.file_locks import try_lock_file
 
 FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
 
@@ -152,4 +154,18 @@ def test_parts_of_services_that_do_not_run_go(tmp_path: Path, name: str) -> None
     (left / "anna").symlink_to(tmp_path / "store" / "videos" / "anna")
     with lock_data_dir(config_of(tmp_path, "two")):
         assert list((tmp_path / "views").iterdir()) == []
-    assert sorted(path.name for path in tmp_path.glob(".*.lock")) == [".one.lock", ".two.lock"]
+    assert sorted(path.name for path in tmp_path.glob(".*.lock")) == [".service-one.lock", ".service-two.lock"]
+
+
+@pytest.mark.parametrize("name", [".", "..", ".retention", "-x", "a/b", ""])
+def test_a_name_that_is_that_of_a_folder_or_hidden_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match="executor_id"):
+        config_of(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["retention", "jobs.starting"])
+def test_no_service_takes_a_lock_of_another_purpose(tmp_path: Path, name: str) -> None:
+    with lock_data_dir(config_of(tmp_path, name)):
+        other = try_lock_file(tmp_path / f".{name}.lock")
+        assert other is not None
+        other.release()

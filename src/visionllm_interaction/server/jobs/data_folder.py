@@ -40,7 +40,7 @@ def lock_data_dir(config: ServeConfig) -> HeldLock:
 
 
 def _lock_of(config: ServeConfig, name: str) -> Path:
-    return config.data_dir / f".{name}.lock"
+    return config.data_dir / f".service-{name}.lock"  # other locks of the folder have no such name
 
 
 def _clear_what_others_left(config: ServeConfig) -> None:
