@@ -114,6 +114,9 @@ class JobFiles(Protocol):
     def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
         """Keep how a job ended."""
 
+    def keep_cancelled(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep when a job was cancelled, unless it has ended by itself and its outcome is kept."""
+
     def outcome_of(self, job_id: str) -> JobOutcome | None:
         """How a job ended; None if that is not kept."""
 
@@ -260,7 +263,7 @@ class JobQueue:
         """Cancel a job, wherever it runs; its worker is killed within two seconds."""
         DBOS.cancel_workflow(job_id)
         self.stop_worker(job_id)
-        self._files.keep_outcome(job_id, failed(VideoError("The job was cancelled.")))  # when it ended, for its expiry
+        self._files.keep_cancelled(job_id, failed(VideoError("The job was cancelled.")))
 
     def stop_worker(self, job_id: str) -> None:
         """Kill the worker of a job, if it has one; the job does not start another."""
