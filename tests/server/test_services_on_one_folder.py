@@ -24,6 +24,7 @@ from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
 from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 from visionllm_interaction.server.jobs.exports import Export, ExportOptions, Exports
+from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.server.results.store_views import StoreViews
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.utils.file_locks import try_lock_file
@@ -169,3 +170,19 @@ def test_no_service_takes_a_lock_of_another_purpose(tmp_path: Path, name: str) -
         other = try_lock_file(tmp_path / f".{name}.lock")
         assert other is not None
         other.release()
+
+
+def test_an_outcome_that_comes_after_its_video_was_erased_brings_no_name_back(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "one")
+    uploads, exports = started(config), Exports(config.exports_dir, expiry_s=3600)
+    with uploads.receiving() as incoming:
+        incoming.write(b"video")
+        upload = uploads.publish(incoming.received(), name="Zanzibarina.mp4", facts=FACTS, options=JobOptions())
+    export = exports.create(upload.video_id, ExportOptions(format="csv"))
+    uploads.erase(upload.video_id)
+    exports.erase(upload.video_id)
+    outcome: JobOutcome = {"status": "done", "result": None, "error": None}
+    uploads.keep_outcome(upload, outcome)
+    exports.keep_outcome(export, outcome)
+    exports.keep_outcome(export, outcome, replace=False)
+    assert list(tmp_path.rglob("Zanzibarina*")) == []

@@ -195,7 +195,8 @@ class Exports:
             replace: whether an outcome that is kept already is replaced.
         """
         try:
-            write_file(self.folder(export) / _OUTCOME, json.dumps(outcome).encode(), replace=replace)
+            path = self.folder(export) / _OUTCOME
+            write_file(path, json.dumps(outcome).encode(), replace=replace, parents=False)
         except (OSError, OutputError) as error:  # the video was erased, or the disk is full
             log.warning("the outcome of an export cannot be kept", job_id=export.job_id, error=type(error).__name__)
 
