@@ -14,6 +14,7 @@ from canary_scan import find_bytes
 from coded_videos import make_video
 from pydantic import ValidationError
 from running_service import RunningService, finished_job, wait_for
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -100,6 +101,30 @@ def test_an_export_that_begins_while_its_video_is_erased_leaves_nothing(
         eraser.join()
         assert erased == [204]
         assert find_bytes(config.exports_dir, [b"anna"]) == []
+
+
+def test_what_others_ask_of_a_video_while_it_is_erased_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "one").model_copy(update={"insecure": True})
+    make_video(config.store_dir, {"child": [(0, 5)]}, "anna")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        service = app.state.service
+        views = StoreViews(config.store_dir, config.views_dir, owner="one")
+
+        def asked_meanwhile(video_id: str) -> bool:
+            views.part([video_id])
+            config.previews_dir.mkdir(exist_ok=True)
+            (config.previews_dir / f"{video_id}.jpg").touch()
+            answer = config.kept_answers_dir / "0f.json"
+            answer.parent.mkdir(exist_ok=True)
+            service.kept_answers.keep(answer, "0f", Response(b"there is anna"), about=video_id)
+            return False
+
+        monkeypatch.setattr(service.uploads, "erase", asked_meanwhile)
+        assert client.delete("/v1/videos/anna").status_code == 204
+    assert find_bytes(tmp_path, [b"anna"]) == []
 
 
 @pytest.mark.slow

@@ -153,7 +153,7 @@ class VideoJobFiles:
             self._uploads.keep_outcome(upload, outcome)
 
     def keep_cancelled(self, job_id: str, outcome: JobOutcome) -> None:
-        """Keep when an export was cancelled, for its expiry, unless it has ended by itself; other jobs do not expire."""
+        """Keep when an export was cancelled, unless it has ended by itself: it expires, other jobs do not."""
         export = self._exports.get(job_id)
         if export is not None:
             self._exports.keep_outcome(export, outcome, replace=False)
