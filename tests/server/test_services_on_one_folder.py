@@ -211,3 +211,66 @@ def test_an_outcome_that_comes_after_its_video_was_erased_brings_no_name_back(tm
     exports.keep_outcome(export, outcome)
     exports.keep_outcome(export, outcome, replace=False)
     assert list(tmp_path.rglob("Zanzibarina*")) == []
+
+
+def test_a_part_that_another_service_removes_is_seen_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, views = tmp_path / "store", tmp_path / "views"
+    for name in ("anna", "bo"):
+        make_video(store, {"child": [(0, 5)]}, name)
+    here, there = StoreViews(store, views, owner="one"), StoreViews(store, views, owner="two")
+    part = here.part(["anna", "bo"])
+    rmtree, seen = shutil.rmtree, list[bool]()
+
+    def watched(path: Path, **options: bool) -> None:
+        seen.append(part.exists())
+        there.erase("anna")  # what is being removed is removed once
+        rmtree(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    StoreViews(store, views, owner="three").erase("anna")
+    assert seen == [False]
+    assert list((views / "one").iterdir()) == []
+
+
+def test_a_part_is_made_although_another_service_erases_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, views = tmp_path / "store", tmp_path / "views"
+    for name in ("anna", "bo"):
+        make_video(store, {"child": [(0, 5)]}, name)
+    here, there = StoreViews(store, views, owner="one"), StoreViews(store, views, owner="two")
+    rename, times = Path.rename, list[str]()
+
+    def erased_meanwhile(path: Path, target: Path) -> Path:
+        if path.name.startswith(".") and not times:
+            times.append(path.name)
+            there.erase("anna")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", erased_meanwhile)
+    assert list_videos(here.part(["anna", "bo"])) == ["anna", "bo"] and times
+
+
+def test_a_service_starts_while_another_one_deletes_what_it_had_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = config_of(tmp_path, "one"), config_of(tmp_path, "two")
+    with lock_data_dir(one):
+        started(one)
+    (one.incoming_dir / "0f").write_bytes(b"the first half, ")
+    rmtree, begun = shutil.rmtree, list[Path]()
+
+    def slow(path: Path, **options: bool) -> None:
+        monkeypatch.undo()
+        with lock_data_dir(one):
+            begun.append(path)
+            started(one)
+            rmtree(path, **options)
+            assert one.incoming_dir.is_dir()
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    with lock_data_dir(two):
+        assert begun
+        assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["one"]
