@@ -6,11 +6,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.intake.uploads import Uploads
+from visionllm_interaction.server.jobs import queue
 from visionllm_interaction.server.jobs.exports import ExportOptions, Exports
+from visionllm_interaction.server.jobs.queue import JobQueue
 from visionllm_interaction.server.jobs.worker import LOCK_NAME, AnalysisRequest, Analyst, ExportRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool
 from visionllm_interaction.server.monitoring.seen_images import SeenImage
@@ -122,3 +127,19 @@ def test_what_cannot_be_told_of_an_image_fails_no_request(line: str) -> None:
     worker = Worker(process)
     assert worker.run(REQUEST, give_up=lambda: False, see=see) == (b"the answer\n", 0)
     worker.end()
+
+
+def test_a_folder_that_is_away_for_a_moment_cancels_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unused: Any = None
+    jobs = JobQueue(ServeConfig(data_dir=tmp_path), files=unused, monitor=unused)
+    known = SimpleNamespace(list_workflows=lambda **_: [SimpleNamespace(status="PENDING")])
+    monkeypatch.setattr(queue, "DBOS", known)
+    monkeypatch.setattr(queue, "CANCEL_CHECK_S", -1.0)
+    folder = tmp_path / "visit"
+    is_cancelled = jobs._cancel_watch("job-0", folder)
+    for _ in range(3):
+        assert not is_cancelled() and not is_cancelled()
+        folder.mkdir()
+        assert not is_cancelled()
+        folder.rmdir()
+    assert [is_cancelled() for _ in range(3)] == [False, False, True], "it was erased"
