@@ -127,6 +127,28 @@ def test_what_others_ask_of_a_video_while_it_is_erased_leaves_nothing(
     assert find_bytes(tmp_path, [b"anna"]) == []
 
 
+def test_videos_can_be_uploaded_while_the_workers_of_erased_exports_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "one").model_copy(update={"insecure": True})
+    make_video(config.store_dir, {"child": [(0, 5)]}, "anna")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        app.state.service.exports.create("anna", ExportOptions(format="csv"))
+        free = list[bool]()
+
+        def look(_: Path) -> None:
+            lock = try_lock_file(config.uploads_dir / ".lock")
+            free.append(lock is not None)
+            if lock is not None:
+                lock.release()
+
+        monkeypatch.setattr("visionllm_interaction.server.jobs.exports.wait_for_worker", look)
+        assert client.delete("/v1/videos/anna").status_code == 204
+        assert free == [True]
+    assert find_bytes(config.exports_dir, [b"anna"]) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_video_that_another_host_analyses_is_erased_for_good(

@@ -224,13 +224,11 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video.
         """
+        self._check_erasable(video_id)
+        # Before the lock, under which nobody can upload: each export may have a worker that is waited for.
+        self.export_jobs.erase_begun(video_id)
         with self.uploads.lock():
-            upload = self.uploads.get(video_id)
-            stored = video_id in self.lists.stored_ids()
-            if upload is None and not stored and not self.uploads.has_folder(video_id):
-                raise not_found("video", video_id)
-            if stored:
-                self.room.check_writable(erasing=True)
+            upload, stored = self._check_erasable(video_id)
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.export_jobs.erase(video_id)
@@ -247,6 +245,16 @@ class Service:
                 self.resumable.forget_job(upload.job_id)
                 self._delete_job(upload.job_id)
             self.audit.forget(video_id)
+
+    def _check_erasable(self, video_id: str) -> tuple[Upload | None, bool]:
+        """The upload of a video, and whether the store has it; refuses what cannot be erased."""
+        upload = self.uploads.get(video_id)
+        stored = video_id in self.lists.stored_ids()
+        if upload is None and not stored and not self.uploads.has_folder(video_id):
+            raise not_found("video", video_id)
+        if stored:
+            self.room.check_writable(erasing=True)
+        return upload, stored
 
     def _erase_what_was_made_of(self, video_id: str, upload: Upload | None) -> None:
         self.kept_answers.forget(video_id, *([upload.job_id] if upload else []))
