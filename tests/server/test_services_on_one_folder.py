@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canary_scan import find_bytes
@@ -245,7 +246,7 @@ def test_a_part_that_another_service_removes_is_seen_whole_or_not_at_all(
     part = here.part(["anna", "bo"])
     rmtree, seen = shutil.rmtree, list[bool]()
 
-    def watched(path: Path, **options: bool) -> None:
+    def watched(path: Path, **options: Any) -> None:
         seen.append(part.exists())
         there.erase("anna")  # what is being removed is removed once
         rmtree(path, **options)
@@ -284,7 +285,7 @@ def test_a_service_starts_while_another_one_deletes_what_it_had_left(
     (one.incoming_dir / "0f").write_bytes(b"the first half, ")
     rmtree, begun = shutil.rmtree, list[Path]()
 
-    def slow(path: Path, **options: bool) -> None:
+    def slow(path: Path, **options: Any) -> None:
         monkeypatch.undo()
         with lock_data_dir(one):
             begun.append(path)
