@@ -84,6 +84,18 @@ def test_an_export_that_was_cancelled_is_deleted_when_its_time_is_over(client: T
     assert not folder.exists(), "with what of its files was made"
 
 
+def test_a_job_that_ends_while_it_is_cancelled_keeps_its_result(client: TestClient, video_id: str) -> None:
+    service = client.app.state.service  # type: ignore[attr-defined]
+    done = export(client, video_id, format="csv")
+    analysis = service.uploads.get(video_id).job_id
+    for job_id in (done["job_id"], analysis):
+        before = client.get(f"/v1/jobs/{job_id}").json()
+        service.jobs.cancel(job_id)
+        assert client.get(f"/v1/jobs/{job_id}").json() == before and before["result"], "as it ended"
+    files = f"/v1/videos/{video_id}/exports/{done['job_id']}/files"
+    assert [client.get(f"{files}/{one['name']}").status_code for one in done["result"]["files"]] == [200]
+
+
 def test_every_format_gives_files_that_can_be_downloaded_and_name_no_folder(
     client: TestClient, config: ServeConfig, video_id: str
 ) -> None:

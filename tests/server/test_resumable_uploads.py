@@ -21,7 +21,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig, ServeLimits
 from visionllm_interaction.server.intake.resumable_uploads import ResumableUpload, ResumableUploads
-from visionllm_interaction.server.intake.uploads import JobOptions
+from visionllm_interaction.server.intake.uploads import JobOptions, ReceivedVideo
 from visionllm_interaction.server.service import Service
 
 pytestmark = pytest.mark.timeout(600)
@@ -352,6 +352,32 @@ def test_bytes_for_an_upload_that_is_given_up_meanwhile_are_told_so(
     monkeypatch.setattr(behind.resumable, "offset", given_up_after_it_was_found)
     answer = send(client, place, 0, b"x" * 10)
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT-FOUND")
+
+
+def test_an_upload_that_is_given_up_before_its_bytes_are_read_is_told_so(
+    service: tuple[TestClient, Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, behind = service
+    place = begin(client, 10, filename="a.mp4")
+    received = behind.resumable.received
+
+    def given_up_before(upload: ResumableUpload) -> ReceivedVideo:
+        behind.resumable.delete(upload.upload_id)
+        return received(upload)
+
+    monkeypatch.setattr(behind.resumable, "received", given_up_before)
+    answer = send(client, place, 0, b"x" * 10)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT-FOUND")
+
+
+def test_bytes_that_come_once_the_video_was_accepted_are_not_kept(tmp_path: Path) -> None:
+    uploads = ResumableUploads(tmp_path, expiry_s=3600)
+    upload = uploads.create(name="a.mp4", length=10, options=JobOptions(), project="default")
+    uploads.finish(upload, "job-0")  # by another request
+    slow = uploads.open(upload, 0)
+    slow.write(b"x" * 10)
+    uploads.close(upload, slow)
+    assert not uploads.file(upload).exists()
 
 
 def test_cancelling_reaches_a_job_that_runs_within_two_seconds(client: TestClient, toy_video: Path) -> None:

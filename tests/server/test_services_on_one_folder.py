@@ -8,11 +8,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canary_scan import find_bytes
 from coded_videos import make_video
+from pydantic import ValidationError
 from running_service import RunningService, finished_job, wait_for
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -23,8 +26,10 @@ from visionllm_interaction.server.intake.uploads import JobOptions, Uploads
 from visionllm_interaction.server.intake.video_probe import VideoMetadata
 from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 from visionllm_interaction.server.jobs.exports import Export, ExportOptions, Exports
+from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.server.results.store_views import StoreViews
 from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.utils.file_locks import try_lock_file
 
 FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
 
@@ -99,6 +104,52 @@ def test_an_export_that_begins_while_its_video_is_erased_leaves_nothing(
         assert find_bytes(config.exports_dir, [b"anna"]) == []
 
 
+def test_what_others_ask_of_a_video_while_it_is_erased_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "one").model_copy(update={"insecure": True})
+    make_video(config.store_dir, {"child": [(0, 5)]}, "anna")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        service = app.state.service
+        views = StoreViews(config.store_dir, config.views_dir, owner="one")
+
+        def asked_meanwhile(video_id: str) -> bool:
+            views.part([video_id])
+            config.previews_dir.mkdir(exist_ok=True)
+            (config.previews_dir / f"{video_id}.jpg").touch()
+            answer = config.kept_answers_dir / "0f.json"
+            answer.parent.mkdir(exist_ok=True)
+            service.kept_answers.keep(answer, "0f", Response(b"there is anna"), about=video_id)
+            return False
+
+        monkeypatch.setattr(service.uploads, "erase", asked_meanwhile)
+        assert client.delete("/v1/videos/anna").status_code == 204
+    assert find_bytes(tmp_path, [b"anna"]) == []
+
+
+def test_videos_can_be_uploaded_while_the_workers_of_erased_exports_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "one").model_copy(update={"insecure": True})
+    make_video(config.store_dir, {"child": [(0, 5)]}, "anna")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        app.state.service.exports.create("anna", ExportOptions(format="csv"))
+        free = list[bool]()
+
+        def look(_: Path) -> None:
+            lock = try_lock_file(config.uploads_dir / ".lock")
+            free.append(lock is not None)
+            if lock is not None:
+                lock.release()
+
+        monkeypatch.setattr("visionllm_interaction.server.jobs.exports.wait_for_worker", look)
+        assert client.delete("/v1/videos/anna").status_code == 204
+        assert free == [True]
+    assert find_bytes(config.exports_dir, [b"anna"]) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_video_that_another_host_analyses_is_erased_for_good(
@@ -152,4 +203,97 @@ def test_parts_of_services_that_do_not_run_go(tmp_path: Path, name: str) -> None
     (left / "anna").symlink_to(tmp_path / "store" / "videos" / "anna")
     with lock_data_dir(config_of(tmp_path, "two")):
         assert list((tmp_path / "views").iterdir()) == []
-    assert sorted(path.name for path in tmp_path.glob(".*.lock")) == [".one.lock", ".two.lock"]
+    assert sorted(path.name for path in tmp_path.glob(".*.lock")) == [".service-one.lock", ".service-two.lock"]
+
+
+@pytest.mark.parametrize("name", [".", "..", ".retention", "-x", "a/b", ""])
+def test_a_name_that_is_that_of_a_folder_or_hidden_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match="executor_id"):
+        config_of(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["retention", "jobs.starting"])
+def test_no_service_takes_a_lock_of_another_purpose(tmp_path: Path, name: str) -> None:
+    with lock_data_dir(config_of(tmp_path, name)):
+        other = try_lock_file(tmp_path / f".{name}.lock")
+        assert other is not None
+        other.release()
+
+
+def test_an_outcome_that_comes_after_its_video_was_erased_brings_no_name_back(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "one")
+    uploads, exports = started(config), Exports(config.exports_dir, expiry_s=3600)
+    with uploads.receiving() as incoming:
+        incoming.write(b"video")
+        upload = uploads.publish(incoming.received(), name="Zanzibarina.mp4", facts=FACTS, options=JobOptions())
+    export = exports.create(upload.video_id, ExportOptions(format="csv"))
+    uploads.erase(upload.video_id)
+    exports.erase(upload.video_id)
+    outcome: JobOutcome = {"status": "done", "result": None, "error": None}
+    uploads.keep_outcome(upload, outcome)
+    exports.keep_outcome(export, outcome)
+    exports.keep_outcome(export, outcome, replace=False)
+    assert list(tmp_path.rglob("Zanzibarina*")) == []
+
+
+def test_a_part_that_another_service_removes_is_seen_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, views = tmp_path / "store", tmp_path / "views"
+    for name in ("anna", "bo"):
+        make_video(store, {"child": [(0, 5)]}, name)
+    here, there = StoreViews(store, views, owner="one"), StoreViews(store, views, owner="two")
+    part = here.part(["anna", "bo"])
+    rmtree, seen = shutil.rmtree, list[bool]()
+
+    def watched(path: Path, **options: Any) -> None:
+        seen.append(part.exists())
+        there.erase("anna")  # what is being removed is removed once
+        rmtree(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    StoreViews(store, views, owner="three").erase("anna")
+    assert seen == [False]
+    assert list((views / "one").iterdir()) == []
+
+
+def test_a_part_is_made_although_another_service_erases_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, views = tmp_path / "store", tmp_path / "views"
+    for name in ("anna", "bo"):
+        make_video(store, {"child": [(0, 5)]}, name)
+    here, there = StoreViews(store, views, owner="one"), StoreViews(store, views, owner="two")
+    rename, times = Path.rename, list[str]()
+
+    def erased_meanwhile(path: Path, target: Path) -> Path:
+        if path.name.startswith(".") and not times:
+            times.append(path.name)
+            there.erase("anna")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", erased_meanwhile)
+    assert list_videos(here.part(["anna", "bo"])) == ["anna", "bo"] and times
+
+
+def test_a_service_starts_while_another_one_deletes_what_it_had_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = config_of(tmp_path, "one"), config_of(tmp_path, "two")
+    with lock_data_dir(one):
+        started(one)
+    (one.incoming_dir / "0f").write_bytes(b"the first half, ")
+    rmtree, begun = shutil.rmtree, list[Path]()
+
+    def slow(path: Path, **options: Any) -> None:
+        monkeypatch.undo()
+        with lock_data_dir(one):
+            begun.append(path)
+            started(one)
+            rmtree(path, **options)
+            assert one.incoming_dir.is_dir()
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    with lock_data_dir(two):
+        assert begun
+        assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["one"]

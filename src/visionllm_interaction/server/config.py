@@ -129,7 +129,7 @@ class ServeConfig(Section):
     database_url_file: Path | None = None
     """File holding the database URL, for URLs with a password (a mounted secret); wins over ``database_url``."""
 
-    executor_id: str = Field(default="service", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    executor_id: str = Field(default="service", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Name of this process among several on one database. It must stay the same across restarts, because a restarted
     process resumes the jobs under its name."""
 

@@ -20,7 +20,7 @@ from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.http.event_streams import EventStreams
 from visionllm_interaction.server.http.idempotency_keys import KeptAnswers
 from visionllm_interaction.server.intake.resumable_uploads import ResumableUploads
-from visionllm_interaction.server.intake.uploads import Uploads
+from visionllm_interaction.server.intake.uploads import Upload, Uploads
 from visionllm_interaction.server.intake.video_intake import VideoIntake
 from visionllm_interaction.server.jobs.data_folder import close_to_others, lock_data_dir
 from visionllm_interaction.server.jobs.export_jobs import ExportJobs
@@ -225,30 +225,42 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video.
         """
+        self._check_erasable(video_id)
+        # Before the lock, under which nobody can upload: each export may have a worker that is waited for.
+        self.export_jobs.erase_begun(video_id)
         with self.uploads.lock():
-            upload = self.uploads.get(video_id)
-            stored = video_id in self.lists.stored_ids()
-            if upload is None and not stored and not self.uploads.has_folder(video_id):
-                raise not_found("video", video_id)
-            if stored:
-                self.room.check_writable(erasing=True)
+            upload, stored = self._check_erasable(video_id)
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.export_jobs.erase(video_id)
-            self.kept_answers.forget(video_id, *([upload.job_id] if upload else []))
-            self.previews.erase(video_id)
-            self.analysed.forget(video_id)
+            self._erase_what_was_made_of(video_id, upload)
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.lists.stored_ids():
                 erase_video(self.config.store_dir, video_id)
             else:
                 forget_consent_of_video(self.config.store_dir, video_id)
+            self._erase_what_was_made_of(video_id, upload)  # again: others could ask for it until now
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
                 self.resumable.forget_job(upload.job_id)
                 self._delete_job(upload.job_id)
             self.audit.forget(video_id)
+
+    def _check_erasable(self, video_id: str) -> tuple[Upload | None, bool]:
+        """The upload of a video, and whether the store has it; refuses what cannot be erased."""
+        upload = self.uploads.get(video_id)
+        stored = video_id in self.lists.stored_ids()
+        if upload is None and not stored and not self.uploads.has_folder(video_id):
+            raise not_found("video", video_id)
+        if stored:
+            self.room.check_writable(erasing=True)
+        return upload, stored
+
+    def _erase_what_was_made_of(self, video_id: str, upload: Upload | None) -> None:
+        self.kept_answers.forget(video_id, *([upload.job_id] if upload else []))
+        self.previews.erase(video_id)
+        self.analysed.forget(video_id)
 
     def _delete_job(self, job_id: str) -> None:
         try:

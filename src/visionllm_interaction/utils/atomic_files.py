@@ -56,7 +56,7 @@ def publish_folder(final: Path, *, workspace: str | None = None, many_files: boo
 
 
 @contextmanager
-def publish_file(final: Path, *, replace: bool = True) -> Iterator[Path]:
+def publish_file(final: Path, *, replace: bool = True, parents: bool = True) -> Iterator[Path]:
     """Write a file beside its final place; on a clean exit it is synced to disk and renamed.
 
     When the block fails, the file under construction is removed.
@@ -64,11 +64,13 @@ def publish_file(final: Path, *, replace: bool = True) -> Iterator[Path]:
     Args:
         final: the file to appear; its folder is created if needed.
         replace: whether an existing file is replaced; otherwise it stays and the new one is discarded.
+        parents: whether a missing folder is created; otherwise writing fails, for what was erased must stay so.
 
     Yields:
         Path: the file to write. It has the extension of ``final``, for writers that choose a format by it.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
+    if parents:
+        final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{final.name}")
     try:
         yield partial
@@ -80,7 +82,7 @@ def publish_file(final: Path, *, replace: bool = True) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_file(final: Path, data: bytes, *, mode: int = 0o666, replace: bool = True) -> None:
+def write_file(final: Path, data: bytes, *, mode: int = 0o666, replace: bool = True, parents: bool = True) -> None:
     """Write ``data`` to ``final`` atomically: write beside it, sync, rename over it, sync the folder.
 
     Args:
@@ -88,8 +90,9 @@ def write_file(final: Path, data: bytes, *, mode: int = 0o666, replace: bool = T
         data: its whole content.
         mode: permissions, less the umask; the file never exists with other permissions.
         replace: whether an existing file is replaced; otherwise it stays as it is.
+        parents: whether a missing folder is created; otherwise this raises ``FileNotFoundError``.
     """
-    with publish_file(final, replace=replace) as partial:
+    with publish_file(final, replace=replace, parents=parents) as partial:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)

@@ -147,7 +147,7 @@ class ResumableUploads:
         return self._touched(upload.upload_id) + self.expiry_s
 
     def open(self, upload: ResumableUpload, offset: int) -> AppendedFile:
-        """The file of an upload, to be written; close it.
+        """The file of an upload, to be written; close it with :meth:`close`.
 
         Args:
             upload: the upload.
@@ -161,6 +161,13 @@ class ResumableUploads:
         """
         descriptor = os.open(self._folder / upload.upload_id / _DATA, os.O_WRONLY | os.O_CREAT, 0o600)
         return AppendedFile(descriptor, offset, limit=upload.length)
+
+    def close(self, upload: ResumableUpload, file: AppendedFile) -> None:
+        """Close what :meth:`open` gave; bytes that came once the video was accepted are no second copy of it."""
+        file.close()
+        now = self.get(upload.upload_id)
+        if now is not None and now.job_id is not None:
+            self.file(upload).unlink(missing_ok=True)
 
     def completing(self, upload: ResumableUpload) -> HeldLock:
         """The lock under which an upload becomes a video: two requests may bring its last byte."""

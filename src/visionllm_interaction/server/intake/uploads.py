@@ -183,7 +183,8 @@ class Uploads:
 
     def replace(self, upload: Upload) -> None:
         """Write a changed record, for example with a new job for the same video."""
-        write_file(self._folder / upload.video_id / "upload.json", upload.model_dump_json(indent=1).encode())
+        content = upload.model_dump_json(indent=1).encode()
+        write_file(self._folder / upload.video_id / "upload.json", content, parents=False)
 
     def get(self, video_id: str) -> Upload | None:
         """The upload with this id, or ``None``."""
@@ -228,7 +229,7 @@ class Uploads:
         """Keep how a job ended, beside its video: it is erased with the video, and no database knows of it."""
         content = json.dumps({"job_id": upload.job_id, **outcome}).encode()
         try:
-            write_file(self.folder(upload) / OUTCOME_FILE, content)
+            write_file(self.folder(upload) / OUTCOME_FILE, content, parents=False)
         except (OSError, OutputError) as error:  # the video was erased, or the disk is full
             log.warning("the outcome of a job cannot be kept", job_id=upload.job_id, error=type(error).__name__)
 

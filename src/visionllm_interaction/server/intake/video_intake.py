@@ -177,7 +177,10 @@ class VideoIntake:
                 raise not_found("upload", upload_id)
             if resumable.job_id is not None:
                 return None
-            received = self._resumable.received(resumable)
+            try:
+                received = self._resumable.received(resumable)
+            except FileNotFoundError:  # given up since
+                raise not_found("upload", upload_id) from None
             try:
                 accepted = self.accept(
                     received, name=resumable.name, options=resumable.options, project=resumable.project

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,14 +41,16 @@ def lock_data_dir(config: ServeConfig) -> HeldLock:
 
 
 def _lock_of(config: ServeConfig, name: str) -> Path:
-    return config.data_dir / f".{name}.lock"
+    return config.data_dir / f".service-{name}.lock"  # other locks of the folder have no such name
 
 
 def _clear_what_others_left(config: ServeConfig) -> None:
     """Delete the unfinished uploads, and the parts of the store, of services that do not run.
 
-    Whoever sent an upload sends it again, to another one.
+    Whoever sent an upload sends it again, to another one. Deleting gigabytes takes a while, in which no lock is held:
+    the service of this name may be starting again.
     """
+    aside: list[Path] = []
     for folder in (config.incoming_dir.parent, config.views_dir):
         for left in folder.iterdir() if folder.is_dir() else ():
             if not left.is_dir():  # of a version that kept those of all in one folder
@@ -55,8 +58,10 @@ def _clear_what_others_left(config: ServeConfig) -> None:
             elif not _lock_of(config, left.name).exists():  # none of this name has ever run
                 shutil.rmtree(left, ignore_errors=True)
             elif (lock := try_lock_file(_lock_of(config, left.name))) is not None:
-                with lock:
-                    shutil.rmtree(left, ignore_errors=True)
+                with lock, suppress(FileNotFoundError):
+                    aside.append(left.rename(left.with_name(f".left-{uuid.uuid4().hex}")))
+    for left in aside:
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def close_to_others(config: ServeConfig) -> None:

@@ -102,10 +102,14 @@ class ExportJobs:
         except Exception as error:  # noqa: BLE001 (a database without room; the record is a random id, and is logged)
             log.warning("the record of a deleted export stays", job_id=export.job_id, error=type(error).__name__)
 
-    def erase(self, video_id: str) -> None:
-        """Delete all exports of a video that is erased."""
+    def erase_begun(self, video_id: str) -> None:
+        """Delete the exports that a video has; others may be begun meanwhile."""
         for export in self._exports.of_video(video_id):
             self.delete(export)
+
+    def erase(self, video_id: str) -> None:
+        """Delete all exports of a video that is erased; call it under the lock of the uploads."""
+        self.erase_begun(video_id)
         self._exports.erase(video_id)
 
 

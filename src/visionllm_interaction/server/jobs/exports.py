@@ -186,10 +186,17 @@ class Exports:
         path = self.folder(export) / FILES / name
         return path if any(one["name"] == name for one in listed) and path.is_file() else None
 
-    def keep_outcome(self, export: Export, outcome: JobOutcome) -> None:
-        """Keep how the job of an export ended."""
+    def keep_outcome(self, export: Export, outcome: JobOutcome, *, replace: bool = True) -> None:
+        """Keep how the job of an export ended.
+
+        Args:
+            export: the export.
+            outcome: how it ended.
+            replace: whether an outcome that is kept already is replaced.
+        """
         try:
-            write_file(self.folder(export) / _OUTCOME, json.dumps(outcome).encode())
+            path = self.folder(export) / _OUTCOME
+            write_file(path, json.dumps(outcome).encode(), replace=replace, parents=False)
         except (OSError, OutputError) as error:  # the video was erased, or the disk is full
             log.warning("the outcome of an export cannot be kept", job_id=export.job_id, error=type(error).__name__)
 

@@ -58,6 +58,8 @@ STARTING_NAME = ".jobs.starting.lock"
 """Lock of the data folder that is held while the tables of the jobs are made."""
 ROOM_BYTES = 1_000_000
 """Room on the disk that the end of a job needs."""
+LOOKS_FOR_FOLDER = 3
+"""How often in a row the folder of a job must be found missing: storage that is away for a moment ends no job."""
 CANCEL_CHECK_S = 1.0
 """How often a running job asks the database whether another host was told to cancel it."""
 JOBS_VERSION = "visionllm-jobs-2"
@@ -114,6 +116,9 @@ class JobFiles(Protocol):
 
     def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
         """Keep how a job ended."""
+
+    def keep_cancelled(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep when a job was cancelled, unless it has ended by itself and its outcome is kept."""
 
     def outcome_of(self, job_id: str) -> JobOutcome | None:
         """How a job ended; None if that is not kept."""
@@ -261,7 +266,7 @@ class JobQueue:
         """Cancel a job, wherever it runs; its worker is killed within two seconds."""
         DBOS.cancel_workflow(job_id)
         self.stop_worker(job_id)
-        self._files.keep_outcome(job_id, failed(VideoError("The job was cancelled.")))  # when it ended, for its expiry
+        self._files.keep_cancelled(job_id, failed(VideoError("The job was cancelled.")))
 
     def stop_worker(self, job_id: str) -> None:
         """Kill the worker of a job, if it has one; the job does not start another."""
@@ -338,14 +343,15 @@ class JobQueue:
 
     def _cancel_watch(self, job_id: str, folder: Path) -> Callable[[], bool]:
         """Whether the job was cancelled or erased: here, or, asked now and then, on another host."""
-        asked = time.monotonic()
+        asked, missing = time.monotonic(), 0
 
         def is_cancelled() -> bool:
-            nonlocal asked
+            nonlocal asked, missing
             if job_id not in self._cancelled and time.monotonic() - asked > CANCEL_CHECK_S:
                 asked = time.monotonic()
                 with suppress(Exception):  # a disk or a database that does not answer cancels nothing
-                    if not folder.is_dir():
+                    missing = 0 if folder.is_dir() else missing + 1
+                    if missing >= LOOKS_FOR_FOLDER:
                         self._cancelled.add(job_id)
                     known = DBOS.list_workflows(workflow_ids=[job_id], load_input=False, load_output=False)
                     if not known or known[0].status == "CANCELLED":

@@ -152,6 +152,12 @@ class VideoJobFiles:
         if upload is not None:
             self._uploads.keep_outcome(upload, outcome)
 
+    def keep_cancelled(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep when an export was cancelled, unless it has ended by itself: it expires, other jobs do not."""
+        export = self._exports.get(job_id)
+        if export is not None:
+            self._exports.keep_outcome(export, outcome, replace=False)
+
     def outcome_of(self, job_id: str) -> JobOutcome | None:
         """How a job ended; None if that is not kept."""
         export = self._exports.get(job_id)

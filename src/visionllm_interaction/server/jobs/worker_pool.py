@@ -19,6 +19,7 @@ from pathlib import Path
 
 from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest, ExportRequest
 from visionllm_interaction.server.monitoring.seen_images import SeenImage
+from visionllm_interaction.utils.logs import log
 
 MAX_JOBS = 50
 """A worker that served so many is replaced: decoders and numeric libraries never give all memory back."""
@@ -78,11 +79,20 @@ class Worker:
         Args:
             request: the video and the settings.
             give_up: asked several times a second; the worker is killed once it says yes.
-            see: told what the detector saw in some of the images.
+            see: told what the detector saw in some of the images; where it fails, the request goes on.
 
         Returns:
             The line it wrote, and 0; or what it wrote, and its exit code if it ended (negative: a signal).
         """
+        try:
+            return self._run(request, give_up=give_up, see=_never_failing(see))
+        except BaseException:
+            self.end()  # the answer that it still owes would be taken for that of the next request
+            raise
+
+    def _run(
+        self, request: AnalysisRequest | ExportRequest, *, give_up: Callable[[], bool], see: Callable[[bytes], None]
+    ) -> tuple[bytes, int]:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.served += 1
         try:
@@ -104,12 +114,12 @@ class Worker:
                 output = self._without_reports(output, seconds=time.monotonic() - begin, see=see)
         return bytes(output), 0
 
-    def _without_reports(self, output: bytearray, *, seconds: float, see: Callable[[SeenImage], None]) -> bytearray:
+    def _without_reports(self, output: bytearray, *, seconds: float, see: Callable[[bytes], None]) -> bytearray:
         """What is left of the output once its reports, of progress and of images, are read."""
         while output.startswith((PROGRESS, SEEN)) and b"\n" in output:
             line, _, output = output.partition(b"\n")
             if line.startswith(SEEN):
-                see(SeenImage.from_json(bytes(line.removeprefix(SEEN))))
+                see(bytes(line.removeprefix(SEEN)))
                 continue
             done, total = map(int, line.removeprefix(PROGRESS).split())
             self.progress = Progress.of(done, total, seconds=seconds)
@@ -193,6 +203,22 @@ class WorkerPool:
             start_new_session=True,  # Ctrl-C in the terminal stops the service, which then stops its workers
         )
         return Worker(process)
+
+
+def _never_failing(see: Callable[[SeenImage], None]) -> Callable[[bytes], None]:
+    """Tell of an image that a line describes; the first one that cannot be told of is logged."""
+    is_logged = False
+
+    def tell(line: bytes) -> None:
+        nonlocal is_logged
+        try:
+            see(SeenImage.from_json(line))
+        except Exception as error:  # noqa: BLE001 (figures of the detector are no reason to lose an analysis)
+            if not is_logged:
+                log.warning("what the detector saw in an image is not counted", error=type(error).__name__)
+            is_logged = True
+
+    return tell
 
 
 def deadline_in(seconds: float) -> Callable[[], bool]:

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ MOST = 64
 """Parts kept; the oldest go first."""
 CHECK_EVERY_S = 2.0
 """How often the files of a store are looked at for damage; a video that is new or gone is noticed at once."""
+_TRIES = 5
+"""How often a part is made when others remove what it is made of meanwhile."""
+_REMOVED = ".removed-"
 Written = tuple[tuple[str, int, int], ...]
 
 
@@ -68,15 +72,27 @@ class StoreViews:
     def erase(self, video_id: str) -> None:
         """Remove every part with a video, those of other processes too: its links name it."""
         with self._lock:
-            for part in self._all.glob("*/*"):
+            for part in self._all.glob("*/*"):  # those that are being made, too: whoever makes one begins anew
+                if part.name.startswith(_REMOVED):
+                    continue
                 if (part / "videos" / video_id).is_symlink():  # glob would not find one whose video is gone already
-                    shutil.rmtree(part, ignore_errors=True)
+                    _remove(part)
 
     def _make(self, folder: Path, video_ids: frozenset[str]) -> None:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self._make_once(folder, video_ids)
+                return
+            except FileNotFoundError:  # another process erases a video
+                if attempt == _TRIES:
+                    raise
+
+    def _make_once(self, folder: Path, video_ids: frozenset[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        made = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        parts = [path for path in self._folder.iterdir() if not path.name.startswith(".")]
+        made = sorted(parts, key=lambda path: path.stat().st_mtime_ns)
         for old in made[: max(0, len(made) - MOST + 1)]:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         partial = self._folder / f".{uuid.uuid4().hex}"
         (partial / "videos").mkdir(parents=True)
         store = self._store.resolve()
@@ -92,6 +108,14 @@ class StoreViews:
     def _corrections_written(self) -> Written:
         """Name, time and size of each kept correction: a part links those that are about its videos only."""
         return files_written(self._store / CORRECTIONS) if (self._store / CORRECTIONS).is_dir() else ()
+
+
+def _remove(part: Path) -> None:
+    """Remove a part, which nobody sees half removed: it would be a store of fewer videos."""
+    removed = part.with_name(f"{_REMOVED}{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):  # another process was faster
+        part.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
 
 def _is_about(correction: Path, video_ids: frozenset[str]) -> bool:

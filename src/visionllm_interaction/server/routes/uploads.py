@@ -197,7 +197,7 @@ async def _append(request: Request, service: Service, upload: ResumableUpload, o
         return file.offset
     finally:
         # Shielded: it is closed also where the client has hung up. In a thread: the others are answered meanwhile.
-        await asyncio.shield(run_in_threadpool(file.close))
+        await asyncio.shield(run_in_threadpool(service.resumable.close, upload, file))
 
 
 def _complete(request: Request, service: Service, upload: ResumableUpload) -> str | None:
