@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
     from visionllm_interaction.validity.audit.measure_correction import Correction, correct
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AgreementReport",
