@@ -42,8 +42,12 @@ async def told() -> None:
 
 
 @pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """What the command line's handlers write."""
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the command line's handlers write, whatever servers of other tests in this process have set up."""
+    for name in ("uvicorn", "uvicorn.error"):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    monkeypatch.setattr(log, "_set_up", None)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(RequestIdFilter())
