@@ -122,7 +122,7 @@ def at_once(clients: int, work: Callable[[int], None]) -> None:
 def running(detector: Path, *options: str) -> Iterator[RunningService]:
     """A service that is ready."""
     with tempfile.TemporaryDirectory() as folder:
-        service = RunningService(Path(folder), [f"serve.detector={detector}", *options])
+        service = RunningService(Path(folder), [f"serve.detector={detector}", *options], threads=None)
         service.start()
         try:
             yield service

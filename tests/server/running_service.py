@@ -43,6 +43,8 @@ class RunningService:
     process: subprocess.Popen[bytes] | None = None
     start_s: float = 0.0
     """How long the last start took until it was ready, in seconds."""
+    threads: int | None = 1
+    """Threads of the detector; None: as many as the machine has cores. Tests share the machine with each other."""
 
     @property
     def url(self) -> str:
@@ -62,7 +64,7 @@ class RunningService:
             self.key = create_key(self.folder / "service" / "keys.yaml", name="test", role="admin")
         overrides = [f"serve.port={self.port}", *self.options]
         command = [*CLI, "serve", *(part for text in overrides for part in ("-o", text))]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ} if self.threads is None else {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
         self._wait_until(until)
