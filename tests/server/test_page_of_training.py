@@ -98,7 +98,7 @@ def compare_a_detector(person: Person) -> None:
     person.press("button:has-text('Let it serve')")
     person.wait(".compare")
     person.press("button:has-text('Compare, then change')")
-    person.wait(".last-change .state")
+    person.wait(".last-change .state.busy")  # what is shown before is the change before
     becomes(lambda: person.page.locator(".last-change .state.busy").count() == 0, seconds=COMPARISON_S)
     assert person.page.inner_text(".last-change .state") in ("serves now", "refused by the gates")
     assert person.page.locator(".gates li").count() == 4
