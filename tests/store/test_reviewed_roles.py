@@ -249,6 +249,18 @@ def test_who_is_left_out_by_a_role_is_known_or_not_told(tmp_path: Path, in_part:
     assert row.value == pytest.approx(10.0)
 
 
+@pytest.mark.parametrize("variable", ["$p in person", "$p"])
+def test_a_variable_takes_nobody_twice(in_part: Path, variable: str) -> None:
+    """Each stands for its own name; a word for all people that is written stands for all of them."""
+    rows = query(f"total(visible($p)) by {variable}", in_part).rows
+    found = {row.names["$p"]: row.value for row in rows}
+    assert found == {"caregiver": None, "child": None, "person": pytest.approx(8.0)}
+    [row] = query("total(visible($p)) by $p in (person)", in_part).rows
+    assert row.value is not None
+    [child, everybody] = query("total(visible($p)) by $p in (child, person)", in_part).rows
+    assert (child.value, everybody.value) == (None, pytest.approx(10.0))
+
+
 def test_a_list_of_times_says_that_there_may_be_more(in_part: Path) -> None:
     found, more = query("visible(child)", in_part).rows
     assert found.value == pytest.approx(2.0)

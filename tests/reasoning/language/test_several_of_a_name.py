@@ -288,3 +288,54 @@ def test_people_without_names_in_one_video_do_not_cost_the_others(tmp_path: Path
     assert answer.status == "answered", answer.reason
     assert answer.claims[0].value == 1 and (answer.answer or "").startswith("In one, "), answer.answer
     assert "In two, several people have one name" in (answer.answer or "")
+
+
+@pytest.fixture(scope="module")
+def one_each(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A child and a caregiver with a toy each, and somebody without a role who has none."""
+    store = tmp_path_factory.mktemp("one_each") / "store"
+    spans = [
+        *((1, "child", 0.0, 10.0), (2, "caregiver", 0.0, 10.0), (3, "person", 0.0, 10.0)),
+        *((4, "bottle", 0.0, 10.0), (5, "cup", 0.0, 10.0)),
+    ]
+    holds = [Relation(1, "holding", 4, 1.0, 5.0, 0.9), Relation(2, "holding", 5, 1.0, 5.0, 0.9)]
+    publish(store, "visit", duration_s=10.0, spans=spans, names=(*NAMES, "cup"), relations=holds)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("Did anyone hold two toys at once?", "no"),
+        ("How long did anyone hold two toys at once?", 0.0),
+        ("How many people held two toys at once?", 0),
+        ("How many people held the bottle?", 1),
+        ("At most how many toys did anyone hold at once?", 1),
+        ("What is the largest number of toys that anyone held at once?", 1),
+        ("What is the largest number of toys held at once?", 2),  # by all of them together
+        ("At most how many toys did the child hold at once?", 1),
+        ("Were two toys held at once?", "yes"),
+    ],
+)
+def test_what_one_person_has_at_once_is_not_what_all_have(one_each: Path, question: str, value: object) -> None:
+    answer = ask(question, one_each)
+    assert (answer.status, answer.claims[0].value if answer.claims else answer.reason) == ("answered", value)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the largest number of people that held a toy at once?",
+        "At most how many people were near a toy at once?",
+        "At most how many toys was anyone near at once?",
+    ],
+)
+def test_bouts_of_pairs_are_no_number_of_people(one_each: Path, toys: Path, question: str) -> None:
+    """Who has two toys makes two bouts, and so do two people at one toy."""
+    for store in (one_each, toys):
+        assert ask(question, store).status == "abstained"
+
+
+def test_the_most_that_anyone_has_is_not_told_of_two_of_a_name(toys: Path) -> None:
+    answer = ask("At most how many toys did anyone hold at once?", toys)
+    assert answer.status == "abstained" and "people have one name" in (answer.reason or "")
