@@ -239,6 +239,8 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("How long did the child hold two toys at once?", [2.0, 1.0, 1.0]),
         ("How many different toys did the child hold?", None),
         ("How many toys did the child hold?", [3]),
+        ("How many toys did the child hold in each video?", [3, 2, 3]),
+        ("At most how many toys did the child hold at once?", [2, 2, 2]),
         ("Did the child hold two toys at once?", ["yes", "yes", "yes"]),
         ("Did the child hold three toys at once?", ["no", "no", "no", "no"]),
         ("Holdt barnet to leker samtidig?", ["yes", "yes", "yes"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -110,8 +111,9 @@ class NameComposer(Composer):
         "The child held two toys" is not true of two children with one toy each. Where fewer are found in all, or one
         person alone had them, the number is that person's as well.
         """
-        if self.step.reading == "number" and _lists_objects_of_a_name(self.expression):
-            return {video_id for video_id in self.videos if self._listed_of_several(video_id)}
+        listed = _listed_by_number(self.expression) if self.step.reading != "number" else self.expression
+        if listed is not None and _held_by_name(listed):
+            return {video_id for video_id in self.videos if self._listed_of_several(listed, video_id)}
         expressions = [self.expression, *([parsed(self.step.than)] if self.step.than else [])]
         return {
             row.video_id or row.session or ""
@@ -122,13 +124,13 @@ class NameComposer(Composer):
             and self._has_them_of_several(row)
         }
 
-    def _listed_of_several(self, video_id: str) -> bool:
+    def _listed_of_several(self, listed: Grouped, video_id: str) -> bool:
         """Whether the objects that are listed are of several people of one name, none of whom had all of them."""
-        rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id and row.value]
+        rows = [row for row in self.runner.rows(by_video(listed)) if row.video_id == video_id and row.value]
         held_by = [{track for item in row.evidence for track in item.track_ids} for row in rows]
         if len(held_by) < _PAIR:
             return False
-        named = _held_by_name(self.expression)
+        named = _held_by_name(listed)
         people = [
             track
             for track in self.runner.tracks_by_name(video_id).get(named, ())
@@ -309,8 +311,11 @@ def _held_by_name(expression: Grouped) -> str:
     return names[0] if is_of_a_name and names[0] != PERSON_VARIABLE else ""
 
 
-def _lists_objects_of_a_name(expression: Grouped) -> bool:
-    return bool(_held_by_name(expression))
+def _listed_by_number(expression: Grouped) -> Grouped | None:
+    """What an expression gives the number of; None if it is no number of names."""
+    node = core(expression)
+    inner = node.arguments[-1] if isinstance(node, Call) and node.function == "how_many" else None
+    return replace(expression, value=inner.value, by=inner.by) if isinstance(inner, Grouped) else None
 
 
 def _are_at_once(tracks: Sequence[Track]) -> bool:
