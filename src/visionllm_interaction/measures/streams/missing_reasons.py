@@ -186,7 +186,7 @@ class MissingInputs(Struct, dict=True):
         """(N,) whether people of some roles are of a name: have its role, or another than those that are left out."""
         known = self.batch.texts.known
         if name.base in ROLES:
-            return role == known(name.base)
+            return np.asarray(role == known(name.base))
         return ~np.isin(role, [known(other) for other in name.excluded])
 
     def not_processed(self, groups: StreamGroups) -> Ints:
