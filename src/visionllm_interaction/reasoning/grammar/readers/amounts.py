@@ -10,6 +10,7 @@ from typing import Literal
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
+    ANY_PERSON,
     HOLDING,
     PERSON_VARIABLE,
     Asked,
@@ -25,7 +26,6 @@ from visionllm_interaction.reasoning.grammar.readers.latencies import (
 from visionllm_interaction.reasoning.grammar.readers.shares import read_followed
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, variable_of
 from visionllm_interaction.reasoning.grammar.tagging import Tag
-from visionllm_interaction.store.reader import ANY_PERSON
 
 
 def read_duration(request: QuestionRequest) -> Asked:
