@@ -200,6 +200,12 @@ def in_part(tmp_path: Path) -> Path:
         "centredness(child)",
         "first_seen(child)",
         "total(visible(child))",
+        # Who is left out may be the one of whom nobody knows it.
+        "total(visible(person except child))",
+        "total(visible(anything except child))",
+        "exists(visible(person except caregiver))",
+        "mean(size(person except child))",
+        "total(visible(caregiver) & !visible(person except caregiver))",
     ],
 )
 def test_what_more_of_somebody_might_change_is_not_known(in_part: Path, expression: str) -> None:
@@ -220,6 +226,37 @@ def test_what_more_of_somebody_might_change_is_not_known(in_part: Path, expressi
 def test_a_yes_that_nobody_can_undo_is_known(in_part: Path, expression: str) -> None:
     [row] = query(expression, in_part).rows
     assert row.value is True and row.missing is None
+
+
+def test_who_is_left_out_by_a_role_is_known_or_not_told(tmp_path: Path, in_part: Path) -> None:
+    """A set difference is as known as what it leaves out, and things and unnamed people do not depend on roles."""
+    early, late = query("total(visible(person except child)) by bin(5s)", in_part).rows
+    assert early.value is None and late.value is None
+    for plain in ("total(visible(person))", "total(visible(thing except cup))", "total(visible(person except cup))"):
+        [row] = query(plain, in_part).rows
+        assert row.value is not None, plain
+    publish(tmp_path / "short", {1: (0, 100, LEFT), 2: (0, 100, RIGHT), 3: (20, 25, MIDDLE)})
+    set_roles(tmp_path / "short", "a", {1: "child", 2: "caregiver"})
+    [row] = query("total(visible(person except child))", tmp_path / "short").rows
+    assert row.value == pytest.approx(10.0)
+    publish(tmp_path / "nobody", {1: (0, 40, LEFT), 2: (0, 100, RIGHT)}, estimated=False)
+    [row] = query("total(visible(person except child))", tmp_path / "nobody").rows
+    assert row.value is None and "nobody who was detected is marked as 'child'" in (row.missing or "")
+    [row] = query("total(visible(person except child)) by video", tmp_path / "nobody").rows
+    assert row.value is None
+    set_roles(tmp_path / "nobody", "a", {1: "child", 2: "caregiver"})
+    [row] = query("total(visible(person except child))", tmp_path / "nobody").rows
+    assert row.value == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("variable", ["$p in person", "$p"])
+def test_a_variable_takes_nobody_twice(in_part: Path, variable: str) -> None:
+    """Each stands for its own name; a word for all people that is written stands for all of them."""
+    rows = query(f"total(visible($p)) by {variable}", in_part).rows
+    found = {row.names["$p"]: row.value for row in rows}
+    assert found == {"caregiver": None, "child": None, "person": pytest.approx(8.0)}
+    [child, everybody] = query("total(visible($p)) by $p in (child, person)", in_part).rows
+    assert (child.value, everybody.value) == (None, pytest.approx(10.0))
 
 
 def test_a_list_of_times_says_that_there_may_be_more(in_part: Path) -> None:

@@ -147,6 +147,11 @@ on_annotation(
 )
 on_annotation("no_such_image", "ANN-DANGLING-IMAGE", lambda a, i: a.update(image_id=987_654_321))
 on_annotation("no_such_category", "ANN-DANGLING-CATEGORY", lambda a, i: a.update(category_id=4242))
+on_annotation(
+    "left_the_image",
+    "ANN-MARKED-OUTSIDE",
+    lambda a, i: a.update(attributes={"occluded": False, "outside": True, "keyframe": True, "track_id": 3}),
+)
 on_annotation("text_as_area", "JSON-SCHEMA", lambda a, i: a.update(area="large"))
 on_annotation("flat_polygon", "JSON-SCHEMA", lambda a, i: a.update(segmentation=[1, 2, 3, 4, 5, 6]))
 

@@ -68,6 +68,15 @@ def test_sides_on_the_edges_of_the_images_make_centres_a_warning(tmp_path: Path)
     assert found(tmp_path / "b", AT_EDGES, "xywh") == {}
 
 
+def test_centres_of_a_few_boxes_that_reach_out_are_a_warning(tmp_path: Path) -> None:
+    """Too few for a verdict by the limits of the images; one reaches far out, and as its centre none does."""
+    far_out = (*FAR, (40.0, 20.0, 20.0, 20.0))
+    assert found(tmp_path / "a", far_out, "centre") == {"BOX-KIND-UNCLEAR": "warn"}
+    assert found(tmp_path / "b", far_out, "xywh") == {}
+    assert found(tmp_path / "c", far_out, "xywh", area="true") == {}
+    assert found(tmp_path / "d", ((0.0, 0.0, 12.0, 9.0), *FAR, (58.0, 20.0, 20.0, 9.0)), "xywh") == {}, "one slip"
+
+
 def test_plain_boxes_are_no_warning(tmp_path: Path) -> None:
     chance = np.random.default_rng(0)
     for count in (1, 2, 3, 9, 30):

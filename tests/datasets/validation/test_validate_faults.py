@@ -61,6 +61,9 @@ def append_copy(kind: str, index: int, **values: Any) -> Edit:
     return lambda content: content[kind].append({**content[kind][index], **values})
 
 
+OUTSIDE = {"occluded": False, "outside": True, "keyframe": True, "track_id": 0}
+"""What Datumaro writes of a track of CVAT that has left the image."""
+
 # Annotation 0 has id 1000 and belongs to image 100 (64×48, category 3); the others count on from there.
 ONE_FAULT: dict[str, tuple[str, tuple[int | str, ...], Edit, str]] = {
     "three numbers": ("BOX-MALFORMED", (1000,), put("annotations", 0, bbox=[1, 2, 3]), "PASS"),
@@ -79,6 +82,7 @@ ONE_FAULT: dict[str, tuple[str, tuple[int | str, ...], Edit, str]] = {
     "image id twice": ("IMG-DUPLICATE-ID", (101,), append_copy("images", 1), "FAIL"),
     "category id twice": ("CAT-DUPLICATE-ID", (7,), append_copy("categories", 1), "FAIL"),
     "no such image": ("ANN-DANGLING-IMAGE", (1001,), put("annotations", 1, image_id=12345), "FAIL"),
+    "left the image": ("ANN-MARKED-OUTSIDE", (1001,), put("annotations", 1, attributes=OUTSIDE), "PASS"),
     "no such category": ("ANN-DANGLING-CATEGORY", (1001,), put("annotations", 1, category_id=4), "FAIL"),
     "file not there": ("FILE-MISSING", (100,), put("images", 0, file_name="gone.jpg"), "FAIL"),
     "file in no folder": ("FILE-MISSING", (100,), put("images", 0, file_name="sub/gone.jpg"), "FAIL"),
@@ -279,3 +283,22 @@ def test_a_split_may_lose_a_share_of_its_boxes_and_two_in_any_case(
     assert report.status == status, report.reasons
     said = [reason for reason in report.reasons if reason.startswith("max_invalid_bbox_share: 3 of 18")]
     assert bool(said) == (status == "FAIL")
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_boxes_of_tracks_that_left_the_image_are_left_out_and_counted(tmp_path: Path, others: bool) -> None:
+    """Read in either way: records as COCO has them, and records one by one where another one is damaged."""
+    root = make_coco(tmp_path / "data")
+    marks: list[object] = [OUTSIDE, {**OUTSIDE, "outside": "true"}, {"track_id": 1, "outside": 1}]
+    marks += [{**OUTSIDE, "outside": False}, {"outside": True}, {"track_id": 1, "outside": "no"}, "outside", None]
+
+    def edit(content: dict[str, Any]) -> None:
+        for record, attributes in zip(content["annotations"], marks, strict=False):
+            record["attributes"] = attributes
+        if others:
+            content["annotations"][-1]["area"] = "large"
+
+    change(root, "train", edit)
+    report = validate(root, tmp_path / "run", ValidateConfig(actions={"JSON-SCHEMA": "warn"}))
+    assert ids_of(report)["ANN-MARKED-OUTSIDE"] == (1000, 1001, 1002)
+    assert report.status == "PASS" and report.drop["train"] == (1000, 1001, 1002)

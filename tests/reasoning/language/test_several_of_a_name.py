@@ -214,3 +214,130 @@ def test_toys_that_one_child_had_all_of_are_that_childs(tmp_path: Path) -> None:
     holds.append(Relation(2, "holding", 3, 6.0, 7.0, 0.9))
     publish(tmp_path / "s", "visit", duration_s=10.0, spans=spans, names=(*NAMES, "cup"), relations=holds)
     assert [claim.value for claim in ask("How many toys did the child hold?", tmp_path / "s").claims] == [2]
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three visits; only in the second are there two children, who have a toy each."""
+    store = tmp_path_factory.mktemp("visits") / "store"
+    things = [(4, "bottle", 0.0, 10.0), (5, "cup", 0.0, 10.0), (6, "ball", 0.0, 10.0)]
+    one = [Relation(1, "holding", 4, 1.0, 3.0, 0.9), Relation(1, "holding", 5, 2.0, 4.0, 0.9)]
+    names = (*NAMES, "cup", "ball")
+    for video, holds, children in (
+        ("visit_1", one, [1]),
+        ("visit_2", [Relation(1, "holding", 4, 1.0, 3.0, 0.9), Relation(2, "holding", 5, 1.0, 3.0, 0.9)], [1, 2]),
+        ("visit_3", [*one, Relation(1, "holding", 6, 6.0, 7.0, 0.9)], [1]),
+    ):
+        spans = [*((number, "child", 0.0, 10.0) for number in children), *things]
+        publish(store, video, duration_s=10.0, spans=spans, names=names, relations=holds)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("How long did the child hold two toys at once?", [2.0, 1.0, 1.0]),
+        ("How many different toys did the child hold?", None),
+        ("How many toys did the child hold?", [3]),
+        ("How many toys did the child hold in each video?", [3, 2, 3]),
+        ("At most how many toys did the child hold at once?", [2, 2, 2]),
+        ("Did the child hold two toys at once?", ["yes", "yes", "yes"]),
+        ("Did the child hold three toys at once?", ["no", "no", "no", "no"]),
+        ("Holdt barnet to leker samtidig?", ["yes", "yes", "yes"]),
+    ],
+)
+def test_one_video_does_not_cost_the_others(visits: Path, question: str, values: list[object] | None) -> None:
+    answer = ask(question, visits)
+    assert answer.status == "answered", answer.reason
+    known = [claim.value for claim in answer.claims if claim.value is not None]
+    left_out = [claim.text for claim in answer.claims if claim.value is None]
+    assert values is None or known == values, answer.answer
+    if values and values[0] == "no":
+        assert not left_out
+        return
+    assert len(left_out) == 1 and left_out[0].startswith(("In visit_2, several", "I visit_2: flere")), answer.answer
+    assert left_out[0] in (answer.answer or "")
+    of_none = {item.video_id for item in answer.evidence if item.missing}
+    assert of_none == {"visit_2"}
+
+
+def test_which_one_of_two_videos_is_answered_is_said(tmp_path: Path, nursery: Path) -> None:
+    """Only one video is left, and the answer says which."""
+    names = (*NAMES, "cup")
+    spans = [(1, "child", 0.0, 10.0), (3, "bottle", 0.0, 10.0), (4, "cup", 0.0, 10.0)]
+    holds = [Relation(1, "holding", 3, 1.0, 3.0, 0.9), Relation(1, "holding", 4, 1.0, 3.0, 0.9)]
+    publish(tmp_path / "s", "alone", duration_s=10.0, spans=spans, names=names, relations=holds)
+    spans.append((2, "child", 0.0, 10.0))
+    holds[1] = Relation(2, "holding", 4, 1.0, 3.0, 0.9)
+    publish(tmp_path / "s", "both", duration_s=10.0, spans=spans, names=names, relations=holds)
+    for question in ("How many toys did the child hold?", "Did the child hold two toys at once?"):
+        answer = ask(question, tmp_path / "s")
+        assert answer.status == "answered", answer.reason
+        assert (answer.answer or "").startswith("In alone, "), answer.answer
+        assert "In both, several people have one name" in (answer.answer or "")
+    refused = ask("How many toys did the child hold in both?", tmp_path / "s")
+    assert refused.status == "abstained"
+
+
+def test_people_without_names_in_one_video_do_not_cost_the_others(tmp_path: Path) -> None:
+    spans = [(1, "person", 1.0, 4.0), (5, "bottle", 0.0, 20.0)]
+    held = [Relation(1, "holding", 5, 2.0, 3.0, 0.9)]
+    publish(tmp_path / "s", "one", duration_s=20.0, spans=spans, names=NAMES, relations=held)
+    spans.append((2, "person", 2.0, 9.0))
+    held.append(Relation(2, "holding", 5, 6.0, 7.0, 0.9))
+    publish(tmp_path / "s", "two", duration_s=20.0, spans=spans, names=NAMES, relations=held)
+    answer = ask("How many people held the bottle while somebody was in view?", tmp_path / "s")
+    assert answer.status == "answered", answer.reason
+    assert answer.claims[0].value == 1 and (answer.answer or "").startswith("In one, "), answer.answer
+    assert "In two, several people have one name" in (answer.answer or "")
+
+
+@pytest.fixture(scope="module")
+def one_each(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A child and a caregiver with a toy each, and somebody without a role who has none."""
+    store = tmp_path_factory.mktemp("one_each") / "store"
+    spans = [
+        *((1, "child", 0.0, 10.0), (2, "caregiver", 0.0, 10.0), (3, "person", 0.0, 10.0)),
+        *((4, "bottle", 0.0, 10.0), (5, "cup", 0.0, 10.0)),
+    ]
+    holds = [Relation(1, "holding", 4, 1.0, 5.0, 0.9), Relation(2, "holding", 5, 1.0, 5.0, 0.9)]
+    publish(store, "visit", duration_s=10.0, spans=spans, names=(*NAMES, "cup"), relations=holds)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("Did anyone hold two toys at once?", "no"),
+        ("How long did anyone hold two toys at once?", 0.0),
+        ("How many people held two toys at once?", 0),
+        ("How many people held the bottle?", 1),
+        ("At most how many toys did anyone hold at once?", 1),
+        ("What is the largest number of toys that anyone held at once?", 1),
+        ("What is the largest number of toys held at once?", 2),  # by all of them together
+        ("At most how many toys did the child hold at once?", 1),
+        ("Were two toys held at once?", "yes"),
+    ],
+)
+def test_what_one_person_has_at_once_is_not_what_all_have(one_each: Path, question: str, value: object) -> None:
+    answer = ask(question, one_each)
+    assert (answer.status, answer.claims[0].value if answer.claims else answer.reason) == ("answered", value)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the largest number of people that held a toy at once?",
+        "At most how many people were near a toy at once?",
+        "At most how many toys was anyone near at once?",
+    ],
+)
+def test_bouts_of_pairs_are_no_number_of_people(one_each: Path, toys: Path, question: str) -> None:
+    """Who has two toys makes two bouts, and so do two people at one toy."""
+    for store in (one_each, toys):
+        assert ask(question, store).status == "abstained"
+
+
+def test_the_most_that_anyone_has_is_not_told_of_two_of_a_name(toys: Path) -> None:
+    answer = ask("At most how many toys did anyone hold at once?", toys)
+    assert answer.status == "abstained" and "people have one name" in (answer.reason or "")

@@ -197,7 +197,11 @@ def _doubt(sample: _Sample) -> str:
         return ""
     if _misfit(_XYXY, sample) == 0:
         return f"each of the {count} boxes is as possible as {_XYXY}, and no mask or area tells"
-    on_edge = {kind: _on_edge(kind, sample) for kind in KINDS if kind == RIGHT or _misfit(kind, sample) == 0}
+    fitting = [kind for kind in KINDS if kind != RIGHT and _misfit(kind, sample) == 0]
+    if count < _FEWEST and fitting and (far := _reach_far_out(sample)):
+        # Of more boxes the limits of the images tell.
+        return f"{far} of {count} boxes reach far out of their image as {RIGHT}, none as {' or as '.join(fitting)}"
+    on_edge = {kind: _on_edge(kind, sample) for kind in (RIGHT, *fitting)}
     best = max(on_edge, key=lambda kind: on_edge[kind])
     if on_edge[RIGHT] or on_edge[best] < max(_FEWEST_KNOWN, _EDGE_SHARE * count):
         return ""

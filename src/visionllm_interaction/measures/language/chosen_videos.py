@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -33,6 +33,11 @@ class ChosenVideos(Struct, frozen=True, dict=True):
     store: Store
     video_ids: list[str]
     children: Mapping[str, str] = field(default_factory=dict)
+
+    def leave_out(self, video_ids: Collection[str]) -> ChosenVideos:
+        """The same without some of the videos and sessions."""
+        kept = [video_id for video_id in self.video_ids if video_id not in video_ids]
+        return ChosenVideos(self.store, kept, self.children)
 
     def is_session(self, video_id: str) -> bool:
         """Whether it is a session."""

@@ -119,7 +119,7 @@ class Evaluator:
         base = bound.get(term.base)
         start = base if base is not None else Name(self.spelled(term.base))
         others = [bound[w].base if w in bound else self.spelled(w) for w in term.excluded]
-        return Name(start.base, (*start.excluded, *others))
+        return replace(start, excluded=(*start.excluded, *others))
 
     def spelled(self, word: str) -> str:
         """A name as the store has it: underscores stand for blanks where it has no such name with underscores."""

@@ -55,7 +55,7 @@ def domain(batch: Batch, binding: Binding, places: Sequence[Place], grouped: Gro
         words = [term.base for term in binding.domain]
         if len(words) == 1 and words[0] in (ANY_PERSON, ANY_THING, ANYTHING):
             fits = {ANY_PERSON: ("person",), ANY_THING: ("thing",)}.get(words[0], ("person", "body", "thing"))
-            return [Name(name) for name, sort in present.items() if sort in fits]
+            return [Name(name, is_own=name in _of_others(batch)) for name, sort in present.items() if sort in fits]
         return [Name(_spelled(batch, word)) for word in words]
     # A word for people of every category leaves none of them out: "person" hands something to another person.
     written = {_spelled(batch, t.base) for t in walk(grouped.value) if isinstance(t, NameTerm)} - _GROUPS
@@ -67,7 +67,14 @@ def domain(batch: Batch, binding: Binding, places: Sequence[Place], grouped: Gro
         coded = set.union(*labels)
         lowered = {name.lower() for name in found}
         found = {name for name in found if name.lower() in coded or not coded} | {c for c in coded if c not in lowered}
-    return [Name(name) for name in sorted(found - written)]
+    return [Name(name, is_own=name in _of_others(batch)) for name in sorted(found - written)]
+
+
+def _of_others(batch: Batch) -> frozenset[str]:
+    """The names that stand, besides their own tracks, for tracks that have another name."""
+    tracks, words = batch.tracks, batch.texts.words
+    kinds = set(zip(tracks.category.tolist(), tracks.role.tolist(), strict=True))
+    return frozenset(words[category] for category, role in kinds if role >= 0 and words[role]) | _GROUPS
 
 
 def _fits(sort: str, place: Place) -> bool:

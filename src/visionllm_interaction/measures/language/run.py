@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -74,13 +74,20 @@ def query(
         return evaluate(parsed, opened, config=config)
 
 
-def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None = None) -> QueryResult:
+def evaluate(
+    expression: Grouped,
+    store: Store,
+    *,
+    config: MeasuresConfig | None = None,
+    without: Collection[str] = (),
+) -> QueryResult:
     """Compute a quantity that is parsed already; see :func:`query`.
 
     Args:
         expression: the parts of the expression.
         store: the open store.
         config: limits of turns, and named measures; None: the defaults.
+        without: videos or sessions that are left out, as if they were not there.
 
     Returns:
         Its values with evidence.
@@ -93,6 +100,8 @@ def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None
     functions = functions_of(plain)
     checked = check(plain, functions)
     chosen = choose_videos(store, plain)
+    if without:
+        chosen = chosen.leave_out(without)
     alone = plain.by_video or plain.by_session
     if checked.per_video and len(chosen.video_ids) > 1 and not alone:
         # A time of one video is none of a child: it is one of each of its sessions.

@@ -255,7 +255,7 @@ def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series
 def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     frame, row = _largest(table, video, codes[0], by="area")
-    thing = table.names.code(replace(table.names.names[codes[0]], base=ANY_THING, excluded=()))
+    thing = table.names.code(replace(table.names.names[codes[0]], base=ANY_THING, excluded=(), is_own=False))
     is_rival = np.ones(len(boxes.track), np.bool_)
     is_rival[table.rows_of(video, codes[0])] = False
     rivals = table.rows_of(video, thing)

@@ -41,6 +41,7 @@ from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
 _ESTIMATED = frozenset({"child", "caregiver"})
 _GUESSED = ROLES - _ESTIMATED
+_OF_MANY_ROLES = (PERSON_CATEGORIES - ROLES) | {ANY_PERSON, ANYTHING}
 
 KNOWN = -1
 """In place of a reason: the input is there."""
@@ -71,6 +72,10 @@ class _VideoInputs(NamedTuple):
         """Whether any of them may have the role of a name; where only weak detections are of it, these say more."""
         only_weak = name in self.weak and name not in self.present
         return name in _ESTIMATED and self.is_unsure and not only_weak
+
+    def is_unsure_without(self, name: Name) -> bool:
+        """Whether any of them may be of those that a name of people leaves out."""
+        return self.is_unsure and _leaves_out_roles(name)
 
 
 class _People(Struct, frozen=True):
@@ -150,7 +155,8 @@ class MissingInputs(Struct, dict=True):
         found = np.full(len(names), KNOWN)
         table = np.zeros((len(self.names.names), len(self.videos)), np.bool_)
         for code in distinct(names).tolist():
-            table[code] = [one.is_unsure_of(self.names.names[code].base) for one in self.videos]
+            name = self.names.names[code]
+            table[code] = [one.is_unsure_of(name.base) or one.is_unsure_without(name) for one in self.videos]
         asked = np.flatnonzero(table[names, windows.video])
         if not len(asked):
             return found
@@ -166,7 +172,7 @@ class MissingInputs(Struct, dict=True):
         people = ranked_rows(query[nobodys], track[row[nobodys]])[0][:, 0]
         unknown = np.bincount(people, minlength=count)
         for code in distinct(names[asked]).tolist():
-            its = role == self.batch.texts.known(self.names.names[code].base)
+            its = self._known_to_be(self.names.names[code], role)
             known_s = sums(query[its & ~nobodys], length_s[its & ~nobodys], count)
             reasons = np.full(count, KNOWN)
             for at in np.flatnonzero(unknown_s > np.maximum(_UNSURE_SHARE * known_s, TOLERANCE_S)).tolist():
@@ -175,6 +181,13 @@ class MissingInputs(Struct, dict=True):
             of_name = names[asked] == code
             found[asked[of_name]] = reasons[place[of_name]]
         return found
+
+    def _known_to_be(self, name: Name, role: Ints) -> NDArray[np.bool_]:
+        """(N,) whether people of some roles are of a name: have its role, or another than those that are left out."""
+        known = self.batch.texts.known
+        if name.base in ROLES:
+            return np.asarray(role == known(name.base))
+        return ~np.isin(role, [known(other) for other in name.excluded])
 
     def not_processed(self, groups: StreamGroups) -> Ints:
         """(G,) :data:`.NOT_PROCESSED` where no frame was processed in the scope."""
@@ -191,7 +204,11 @@ class MissingInputs(Struct, dict=True):
     def _unsearched_in(self, name: Name) -> Ints:
         if name not in self._unsearched:
             reasons = [_unsearched(name.base, video) for video in self.videos]
-            self._unsearched[name] = np.array([self._code(reason) for reason in reasons], dtype=np.int64)
+            unmarked = [_left_out_unmarked(name, video) for video in self.videos]
+            # Those who should have been left out are in what is found.
+            self.in_part |= {self._code(reason) for reason in unmarked if reason is not None}
+            both = [one or other for one, other in zip(reasons, unmarked, strict=True)]
+            self._unsearched[name] = np.array([self._code(reason) for reason in both], dtype=np.int64)
         return self._unsearched[name]
 
     def _code(self, reason: str | None) -> int:
@@ -358,11 +375,30 @@ def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name == ANY_THING:
         return None if known - PERSON_CATEGORIES - BODY_CATEGORIES else not_searched(name)
     if name in ROLES and video.searched & PERSON_CATEGORIES:
-        # Where those of unknown role are is told window by window.
-        looked_at = video.roles_estimated or not video.people.unknown
-        everybody = name in _ESTIMATED and looked_at and not video.people.roles & _GUESSED
-        return nobody_marked(name) if video.present & PERSON_CATEGORIES and not everybody else None
+        return _unmarked(name, video)
     return not_searched(name)
+
+
+def _unmarked(role: str, video: _VideoInputs) -> str | None:
+    """Why it is not known who has a role that nobody of a video has."""
+    # Where those of unknown role are is told window by window.
+    looked_at = video.roles_estimated or not video.people.unknown
+    everybody = role in _ESTIMATED and looked_at and not video.people.roles & _GUESSED
+    return nobody_marked(role) if video.present & PERSON_CATEGORIES and not everybody else None
+
+
+def _left_out_unmarked(name: Name, video: _VideoInputs) -> str | None:
+    """Why it is not known who is left out of a name of people: nobody looked at who is a child."""
+    if video.is_truth or not _leaves_out_roles(name):
+        return None
+    known = video.searched | video.present | video.assigned
+    reasons = (_unmarked(role, video) for role in name.excluded if role in _ESTIMATED and role not in known)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _leaves_out_roles(name: Name) -> bool:
+    """Whether children or caregivers are left out of a name that others go by as well."""
+    return name.base in _OF_MANY_ROLES and not _ESTIMATED.isdisjoint(name.excluded)
 
 
 def people_in_codes(batch: Batch, store: Store) -> Mapping[str, frozenset[str]]:

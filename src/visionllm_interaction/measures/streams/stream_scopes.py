@@ -25,10 +25,13 @@ class Name(Struct, frozen=True):
     Attributes:
         base: a category, a role, ``person``, ``thing`` or ``anything``.
         excluded: tracks of these names are left out.
+        is_own: only tracks that are told apart by this very name, the role before the category: a *person* who is
+            neither the child nor anybody else with a name.
     """
 
     base: str
     excluded: tuple[str, ...] = ()
+    is_own: bool = False
 
     def __str__(self) -> str:
         return " except ".join((self.base, *self.excluded))
@@ -63,10 +66,16 @@ class NameTable:
         return self._masks[code]
 
     def _mask(self, name: Name) -> NDArray[np.bool_]:
-        chosen = self._base_mask(name.base)
+        chosen = self._own_mask(name.base) if name.is_own else self._base_mask(name.base)
         for other in name.excluded:
             chosen &= ~self._base_mask(other)
         return chosen
+
+    def _own_mask(self, name: str) -> NDArray[np.bool_]:
+        tracks, texts = self.batch.tracks, self.batch.texts
+        code = texts.known(name)
+        has_role = (tracks.role >= 0) & (tracks.role != texts.known(""))
+        return np.asarray(np.where(has_role, tracks.role, tracks.category) == code) & (code >= 0)
 
     def _base_mask(self, name: str) -> NDArray[np.bool_]:
         tracks = self.batch.tracks

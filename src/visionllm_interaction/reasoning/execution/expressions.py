@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,11 +30,13 @@ class ExpressionRunner(Struct):
         store: the open store.
         config: limits of turns, and named measures.
         evidence: every piece that a claim cites, in order.
+        left_out: videos that expressions are not run on.
     """
 
     store: Store
     config: MeasuresConfig
     evidence: list[Evidence] = field(default_factory=list)
+    left_out: frozenset[str] = frozenset()
     _results: dict[str, QueryResult] = field(default_factory=dict)
     _names: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -48,14 +50,20 @@ class ExpressionRunner(Struct):
 
         text = expression.to_text()
         if text not in self._results:
-            self._results[text] = evaluate(expression, self.store, config=self.config)
+            self._results[text] = evaluate(expression, self.store, config=self.config, without=self.left_out)
         return self._results[text]
 
     def videos(self, expression: Grouped) -> tuple[str, ...]:
         """The videos that an expression is about."""
         if expression.video is None:
-            return tuple(self.store.video_ids())
+            return tuple(video_id for video_id in self.store.video_ids() if video_id not in self.left_out)
         return (expression.video,)
+
+    def leave_out(self, video_ids: Collection[str]) -> ExpressionRunner:
+        """One for the other videos, whose evidence is numbered on here."""
+        return ExpressionRunner(
+            self.store, self.config, evidence=self.evidence, left_out=self.left_out | frozenset(video_ids)
+        )
 
     def detected(self, video_id: str) -> frozenset[str]:
         """Categories and roles that were tracked in a video."""

@@ -87,11 +87,13 @@ class Clause:
         stream: what it says.
         leftover: tags that are about how often, how long, when, …
         is_never: whether it says *never*.
+        named: the names and kinds that it says, in their order.
     """
 
     stream: Stream
     leftover: tuple[Tag, ...] = ()
     is_never: bool = False
+    named: tuple[str, ...] = ()
 
 
 def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
@@ -122,7 +124,7 @@ def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
     denied = nobody or "not" in negations
     if relation.negated != denied:
         stream = replace(stream, negated=not stream.negated)
-    return Clause(stream, leftover, is_never="never" in negations)
+    return Clause(stream, leftover, is_never="never" in negations, named=tuple(p.value for p in participants))
 
 
 def _relation(words: Sequence[Tag], marks: set[str]) -> RelationWord:

@@ -223,7 +223,10 @@ def _pools_objects(asked: Asked) -> bool:
 
 def _pools_people(asked: Asked) -> bool:
     """Whether a number is of each person by themselves: two toys that *anybody* held at once."""
-    return asked.variable in (None, "video") and isinstance(asked.stream, AtLeast) and asked.stream.of_each_person
+    stream = asked.stream
+    of_each = isinstance(stream, AtLeast) and stream.of_each_person
+    most_of_each = asked.ask == "most_at_once" and isinstance(stream, Holds) and PERSON_VARIABLE in stream.names
+    return asked.variable in (None, "video") and (of_each or most_of_each)
 
 
 def _with_variable(stream: Stream) -> Stream:

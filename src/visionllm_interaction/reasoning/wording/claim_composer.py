@@ -98,11 +98,18 @@ class Composer:
 
     def in_video(self, video_id: str) -> str:
         """As "In room_1, ", where the question is about several videos or names one."""
-        return self.words.say("in_video", v=video_id, x="") if len(self.videos) > 1 or self.expression.video else ""
+        is_said = len(self.videos) > 1 or self.expression.video or self.runner.left_out
+        return self.words.say("in_video", v=video_id, x="") if is_said else ""
 
     def together(self) -> str:
         """As "In 2 videos together, "."""
         return self.words.say("together", n=str(len(self.videos)), x="")
+
+    def everywhere(self) -> str:
+        """Where a value of all videos holds: in all together, or in the one that others were left out beside."""
+        if len(self.videos) > 1:
+            return self.together()
+        return self.in_video(self.videos[0]) if self.runner.left_out else ""
 
     def unit(self) -> str:
         """The unit of the expression."""

@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning.describing.account import describe_video
 from visionllm_interaction.reasoning.describing.moment import describe_moment
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, by_video, parsed
 from visionllm_interaction.reasoning.grammar.meaning import quoted
-from visionllm_interaction.reasoning.planning.plan import Plan, Reading
+from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, NOTHING, is_per_video
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, conjuncts, stream_words
 from visionllm_interaction.reasoning.wording.ratio_and_mean_claims import RatioAndMeanComposer
@@ -30,6 +30,8 @@ from visionllm_interaction.reasoning.wording.who_and_which_claims import SENTENC
 
 _ANYBODY = ("person", "thing", "anything")
 _ONE = ("first", "last", "nth")
+_MOST_NAMED = 5
+"""Of more videos that are left out for one reason, as many are named."""
 
 
 class Composed(Struct, frozen=True):
@@ -67,7 +69,8 @@ def compose(plan: Plan, runner: ExpressionRunner, *, max_listed: int) -> Compose
         found = list(composer.claims())
         claims += found
         missing += composer.missing
-        said += _said(found, max_listed=max_listed)
+        said += _said([claim for claim in found if claim not in composer.notes], max_listed=max_listed)
+        said += [claim.text for claim in composer.notes]
     known = [claim for claim in claims if claim.value is not None]
     unknown = "; ".join(dict.fromkeys(missing)) if missing and not known else None
     return Composed(tuple(claims), tuple(runner.evidence), " ".join(said), unknown)
@@ -83,18 +86,43 @@ def _said(claims: Sequence[Claim], *, max_listed: int) -> list[str]:
 
 
 class _Composer(RatioAndMeanComposer):
-    """The claims of one expression."""
+    """The claims of one expression.
+
+    Attributes:
+        notes: those of videos that are left out of the others, which an answer always says.
+    """
+
+    def __init__(self, step: ExpressionStep, runner: ExpressionRunner) -> None:
+        super().__init__(step, runner)
+        self.notes: list[Claim] = []
 
     def claims(self) -> Iterator[Claim]:
         """Every claim that the result of the expression supports."""
-        if self.pools_objects_of_several_people():
+        unclear = self.videos_of_several_people()
+        if unclear and len(unclear) == len(self.videos):
             self.missing.append(self.words.say("several_people"))
+            return
+        if unclear:
+            yield from self._of_the_others(unclear)
             return
         try:
             yield from list(_READERS[self.step.reading](self))
         except NoWords:
             # An expression that nobody has words for is quoted, with its values.
             yield from self.values()
+
+    def _of_the_others(self, unclear: Sequence[str]) -> Iterator[Claim]:
+        """The claims of the videos in which people are told apart, and that the others are left out."""
+        others = _Composer(self.step, self.runner.leave_out(unclear))
+        yield from others.claims()
+        self.missing += others.missing
+        reason = self.words.say("several_people")
+        rows = [QueryRow(None, reason, video_id, None, None, {}, None, None, None, 0.0, ()) for video_id in unclear]
+        evidence = [i for row in rows for i in self.runner.cite(row, self.step.expression, self.unit())]
+        listed = unclear if len(unclear) <= _MOST_NAMED else [*unclear[:_MOST_NAMED], "…"]
+        note = self.sentence(self.in_video(", ".join(listed)) + reason, None, self.unit(), evidence, "value")
+        self.notes.append(note)
+        yield note
 
     # Values
 
@@ -245,7 +273,7 @@ class _Composer(RatioAndMeanComposer):
             text = self.words.say(
                 "it_is" if more else "it_is_not", x=f"{body} (> {limit})" if more else f"{body} (≤ {limit})"
             )
-            place = self.together() if len(self.videos) > 1 and row.video_id is None else self.place(row)
+            place = self.everywhere() if row.video_id is None else self.place(row)
             yield self.claim(row, text, place=place, operation="yes_no", value="yes" if more else "no", unit="")
 
     def moment(self) -> Iterator[Claim]:
@@ -280,7 +308,7 @@ class _Composer(RatioAndMeanComposer):
                 yield self._compared(pair, other, place=self.in_video(video_id), operation="value")
             return
         pair = [self.runner.rows(e)[0] for e in (self.expression, other)]
-        place = self.together() if len(self.videos) > 1 else ""
+        place = self.everywhere()
         operation: Operation = "difference" if self.step.reading == "difference" else "yes_no"
         yield self._compared(pair, other, place=place, operation=operation)
 

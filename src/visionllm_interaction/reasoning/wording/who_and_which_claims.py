@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -65,21 +66,29 @@ class NameComposer(Composer):
                 rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id]
                 yield self._chosen(rows, place=self.in_video(video_id), operation="value", video_id=video_id)
             return
-        if self.step.reading == "number" and self._counts_people_by_tracks():
-            if not self._is_proven_by_whom_it_is_of():
-                self.missing.append(self.words.say("several_people"))
-                return
+        if self.step.reading == "number" and self._counted_by_tracks():
             yield from self._numbers_of_tracks()
             return
-        place = self.together() if len(self.videos) > 1 else ""
+        place = self.everywhere()
         yield self._chosen(self.runner.rows(self.expression), place=place, operation="which", video_id=None)
 
-    def _counts_people_by_tracks(self) -> bool:
-        """Whether several people of a video have no name but "person": five who left, or one who left five times."""
+    def videos_of_several_people(self) -> list[str]:
+        """The videos in which several people have one name, and which of them is meant makes a difference."""
+        unclear = self._pooling_objects()
+        is_of_videos = self.expression.by_video and not self.expression.by
+        is_of_names = self.step.reading == "number" and not is_of_videos and not is_per_video(self.expression)
+        if is_of_names and (by_tracks := self._counted_by_tracks()) and not self._is_proven_by_whom_it_is_of():
+            unclear |= by_tracks
+        return [video_id for video_id in self.videos if video_id in unclear]
+
+    def _counted_by_tracks(self) -> set[str]:
+        """The videos with several people of no name but "person": five who left, or one who left five times."""
         counted = {_name_of(row) for row in self.runner.rows(self.expression)}
-        return ANY_PERSON in counted and any(
-            len(self.runner.tracks_by_name(video_id).get(ANY_PERSON, ())) > 1 for video_id in self.videos
-        )
+        if ANY_PERSON not in counted:
+            return set()
+        return {
+            video_id for video_id in self.videos if len(self.runner.tracks_by_name(video_id).get(ANY_PERSON, ())) > 1
+        }
 
     def _is_proven_by_whom_it_is_of(self) -> bool:
         """Whether the tracks that are evidence and called "person" are those that are asked for, and no others.
@@ -96,30 +105,32 @@ class NameComposer(Composer):
         others = [name for name in names if name != PERSON_VARIABLE]
         return (alone or with_things) and len(others) == len(names) - 1 and not {ANY_PERSON, ANYTHING} & set(others)
 
-    def pools_objects_of_several_people(self) -> bool:
-        """Whether objects are counted together that several people of one name had, each some of them.
+    def _pooling_objects(self) -> set[str]:
+        """The videos in which objects are counted together that several people of one name had, each some of them.
 
         "The child held two toys" is not true of two children with one toy each. Where fewer are found in all, or one
         person alone had them, the number is that person's as well.
         """
-        if self.step.reading == "number" and _lists_objects_of_a_name(self.expression):
-            return any(self._listed_of_several(video_id) for video_id in self.videos)
+        listed = _listed_by_number(self.expression) if self.step.reading != "number" else self.expression
+        if listed is not None and _held_by_name(listed):
+            return {video_id for video_id in self.videos if self._listed_of_several(listed, video_id)}
         expressions = [self.expression, *([parsed(self.step.than)] if self.step.than else [])]
-        return any(
-            self._has_them_of_several(row)
+        return {
+            row.video_id or row.session or ""
             for expression in expressions
             if any(_counts_objects_of_a_name(node) for node in walk(expression.value))
             for row in self._stated(self.runner.rows(by_video(expression)))
             if not (_is_number_of_objects(core(expression)) and row.value is not None and row.value <= 1)
-        )
+            and self._has_them_of_several(row)
+        }
 
-    def _listed_of_several(self, video_id: str) -> bool:
+    def _listed_of_several(self, listed: Grouped, video_id: str) -> bool:
         """Whether the objects that are listed are of several people of one name, none of whom had all of them."""
-        rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id and row.value]
+        rows = [row for row in self.runner.rows(by_video(listed)) if row.video_id == video_id and row.value]
         held_by = [{track for item in row.evidence for track in item.track_ids} for row in rows]
         if len(held_by) < _PAIR:
             return False
-        named = _held_by_name(self.expression)
+        named = _held_by_name(listed)
         people = [
             track
             for track in self.runner.tracks_by_name(video_id).get(named, ())
@@ -300,8 +311,11 @@ def _held_by_name(expression: Grouped) -> str:
     return names[0] if is_of_a_name and names[0] != PERSON_VARIABLE else ""
 
 
-def _lists_objects_of_a_name(expression: Grouped) -> bool:
-    return bool(_held_by_name(expression))
+def _listed_by_number(expression: Grouped) -> Grouped | None:
+    """What an expression gives the number of; None if it is no number of names."""
+    node = core(expression)
+    inner = node.arguments[-1] if isinstance(node, Call) and node.function == "how_many" else None
+    return replace(expression, value=inner.value, by=inner.by) if isinstance(inner, Grouped) else None
 
 
 def _are_at_once(tracks: Sequence[Track]) -> bool:

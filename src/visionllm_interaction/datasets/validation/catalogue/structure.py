@@ -107,6 +107,15 @@ STRUCTURE = (
         "add the category or delete the annotation",
         "annotation",
     ),
+    IssueType(
+        "ANN-MARKED-OUTSIDE",
+        "an annotation of a track is marked as outside of the image",
+        '"attributes": {"outside": true, "track_id": 4}, as Datumaro makes of a CVAT track that has left the image',
+        "its box repeats the last position, where the object is no more: the detector learns to see what is not there",
+        "give the file of the tool that made it; stage 3 leaves these annotations out",
+        "annotation",
+        action="drop",
+    ),
 )
 
 CATEGORIES = (

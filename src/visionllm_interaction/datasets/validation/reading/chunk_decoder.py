@@ -109,6 +109,7 @@ def _typed(rows: list[AnnotationRecord], database: duckdb.DuckDBPyConnection) ->
         crowd=np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, count),
         positions=np.arange(count),
         masks=masks,
+        outside=[n for n, row in enumerate(rows) if _is_outside(row.attributes)],
     )
     mismatches = tuple(FieldMismatch(row, rows[row].id, "segmentation", text) for row, text in bad.items())
     return Chunk(count, columns, mismatches)
@@ -130,6 +131,7 @@ def decode_rows(rows: Sequence[Any], *, strict: bool) -> Chunk:
         positions=_ints((position for position, _ in keep), count),
         masks=summarise([row.get("segmentation") for row in usable]),
         malformed={n: brief(usable[n]["bbox"]) for n, box in enumerate(boxes) if box is None},
+        outside=[n for n, row in enumerate(usable) if records.is_marked_outside(row.get("attributes"))],
     )
     return Chunk(len(rows), columns, mismatches)
 
@@ -158,6 +160,11 @@ def _check_fields(
     if not strict and records.holds_non_finite({key: value for key, value in row.items() if key != "bbox"}):
         bad[""] = "NaN or an infinity, which JSON does not have"
     return good | {"bbox": row.get("bbox", "no bbox")}, bad
+
+
+def _is_outside(attributes: msgspec.Raw) -> bool:
+    text = bytes(attributes)
+    return b'"outside"' in text and records.is_marked_outside(msgspec.json.decode(text))
 
 
 def _ints(values: Any, count: int) -> Ints:

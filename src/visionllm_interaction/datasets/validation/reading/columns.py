@@ -88,6 +88,7 @@ class AnnotationColumns:
         positions: (m,) place in the file's list.
         masks: what the segmentations are like.
         malformed: row → what stood in place of a box.
+        outside: rows whose attributes say that the object is not in the image.
     """
 
     ids: Ints
@@ -99,6 +100,7 @@ class AnnotationColumns:
     positions: Ints
     masks: MaskColumns
     malformed: Mapping[int, str] = field(default_factory=dict)
+    outside: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +142,7 @@ def join_annotations(
         malformed={
             first + row: text for part, first in zip(parts, rows, strict=True) for row, text in part.malformed.items()
         },
+        outside=[first + row for part, first in zip(parts, rows, strict=True) for row in part.outside],
     )
 
 

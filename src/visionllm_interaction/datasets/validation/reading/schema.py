@@ -43,6 +43,7 @@ class AnnotationRecord(msgspec.Struct, frozen=True, gc=False):
     area: float = math.nan
     iscrowd: Literal[0, 1] = 0
     segmentation: msgspec.Raw = msgspec.Raw(b"")
+    attributes: msgspec.Raw = msgspec.Raw(b"")
 
 
 class CategoryRecord(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +55,9 @@ class CategoryRecord(msgspec.Struct, frozen=True, gc=False):
 
 Field = tuple[str, Any, bool]
 """Key, type, whether it must be there."""
+
+_OF_TRACKS = frozenset({"track_id", "keyframe"})
+"""Attributes that converters write beside ``outside`` of what was tracked in a video."""
 
 IMAGE_FIELDS: tuple[Field, ...] = (
     ("id", Int64, True),
@@ -68,6 +72,7 @@ ANNOTATION_FIELDS: tuple[Field, ...] = (
     ("area", float, False),
     ("iscrowd", Literal[0, 1], False),
     ("segmentation", Segmentation, False),
+    ("attributes", Any, False),
 )
 CATEGORY_FIELDS: tuple[Field, ...] = (("id", Int64, True), ("name", Name, True))
 
@@ -99,6 +104,17 @@ def box_or_none(value: Any) -> tuple[float, ...] | None:
     except OverflowError:
         return None
     return box if all(map(math.isfinite, box)) else None
+
+
+def is_marked_outside(attributes: Any) -> bool:
+    """Whether attributes say that a tracked object is not in the image, and its box only repeats the last one.
+
+    An attribute of this name that people made up ("is the child outside?") has none of a track beside it.
+    """
+    if not isinstance(attributes, dict) or _OF_TRACKS.isdisjoint(attributes):
+        return False
+    value = attributes.get("outside")
+    return value is True or (isinstance(value, int | str) and str(value).lower() in ("1", "true"))
 
 
 def holds_non_finite(value: Any) -> bool:

@@ -28,6 +28,16 @@ def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max
     return issues + whole
 
 
+def check_outside(table: SplitTable) -> list[Issue]:
+    """ANN-MARKED-OUTSIDE."""
+    outside = np.zeros(len(table.annotations.ids), np.bool_)
+    outside[list(table.annotations.outside)] = True
+    found, expected = "outside: true", "boxes of what is in the image"
+    return list(
+        annotation_issues(table, outside, "ANN-MARKED-OUTSIDE", field="attributes", found=found, expected=expected)
+    )
+
+
 def box_issues(boxes_xywh: Floats, sizes_px: Floats, *, tolerance_px: float) -> dict[str, Bools]:
     """Issue code → (m,) mask, for boxes (m, 4) in images of ``sizes_px`` (m, 2), NaN where unknown."""
     formed = every(np.isfinite(boxes_xywh))

@@ -12,7 +12,7 @@ from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.rules._issue_builders import sizes_of_annotations
 from visionllm_interaction.datasets.validation.rules.areas_and_masks import check_areas, check_masks
-from visionllm_interaction.datasets.validation.rules.boxes import check_boxes
+from visionllm_interaction.datasets.validation.rules.boxes import check_boxes, check_outside
 from visionllm_interaction.datasets.validation.rules.categories import (
     check_balance,
     check_names,
@@ -32,6 +32,7 @@ def check_split(table: SplitTable, config: ValidateConfig, *, workers: int = 1) 
         lambda: check_references(table),
         lambda: check_names(table),
         lambda: check_boxes(table, sizes, tolerance_px=config.bounds_tolerance_px, max_aspect=config.max_aspect),
+        lambda: check_outside(table),
         lambda: check_duplicates(table, min_iou=config.duplicate_iou),
         lambda: check_areas(table),
         lambda: check_masks(table, sizes),

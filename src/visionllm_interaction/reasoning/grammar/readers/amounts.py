@@ -8,7 +8,15 @@ from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, NotUnderstood
-from visionllm_interaction.reasoning.grammar.meaning import Asked, Holds, Scope
+from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
+    ANY_PERSON,
+    HOLDING,
+    PERSON_VARIABLE,
+    Asked,
+    Holds,
+    Scope,
+)
 from visionllm_interaction.reasoning.grammar.readers.comparisons import read_comparison
 from visionllm_interaction.reasoning.grammar.readers.latencies import (
     read_elapsed,
@@ -141,4 +149,17 @@ def read_most_at_once(request: QuestionRequest) -> Asked:
     stream = clause.stream
     if not isinstance(stream, Holds) or stream.is_moment or stream.negated or scope != Scope(video_id=scope.video_id):
         raise NotUnderstood("at most how many")
-    return finish(Asked("most_at_once", stream, scope), marks, is_never=clause.is_never)
+    return finish(Asked("most_at_once", _of_one_person(stream, clause.named), scope), marks, is_never=clause.is_never)
+
+
+def _of_one_person(stream: Holds, named: Sequence[str]) -> Holds:
+    """What is counted at once, of each person by themselves where "anyone" is said to have it.
+
+    "Toys that were held" are those of all people together. Where people are counted by what they have, or objects by
+    who is near them, one of them makes several bouts.
+    """
+    if not {ANY_PERSON, ANY_OBJECT} <= set(stream.names):
+        return stream
+    if named[:1] != (ANY_OBJECT,) or stream.relation != HOLDING:
+        raise NotUnderstood("at most how many")
+    return replace(stream, names=(PERSON_VARIABLE, ANY_OBJECT)) if ANY_PERSON in named else stream
