@@ -18,6 +18,7 @@ COLUMNS = ("frame_index", "x", "y", "yaw_deg")
 """Required columns; further columns are ignored."""
 SUFFIX = ".heads.csv"
 _MOST_DEG = 180.0
+_MANY, _TURNED_DEG = 10, 20.0
 
 
 def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] = (1.0, 1.0)) -> HeadTable:
@@ -40,6 +41,12 @@ def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] 
     values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 3)
     indices = np.array([row[0] for row in rows], dtype=np.int64)
     return HeadTable(indices, values[:, :2] * np.array(scale), values[:, 2])
+
+
+def look_like_radians(heads: HeadTable) -> bool:
+    """Whether the angles of many heads are within ±π, and some of them beyond 20° only if they are radians."""
+    widest = float(np.abs(heads.yaw_deg).max(initial=0.0))
+    return len(heads.yaw_deg) >= _MANY and math.radians(_TURNED_DEG) < widest <= math.pi
 
 
 def heads_file(given: Path, video: Path) -> Path | None:
