@@ -50,6 +50,13 @@ def test_files_of_other_programs_are_read(tmp_path: Path) -> None:
     assert heads.yaw_deg.tolist() == [5, -20]
 
 
+def test_heads_of_spreadsheets_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    path.write_text("Frame_Index; X;Y;Yaw_deg\n0;90;40;5,5\n", encoding="utf-16")
+    heads = load_heads(path, FRAMES)
+    assert (heads.points_xy.tolist(), heads.yaw_deg.tolist()) == ([[90, 40]], [5.5])
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

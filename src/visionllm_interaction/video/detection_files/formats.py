@@ -33,6 +33,9 @@ from visionllm_interaction.video.detection_files.file_content import (
     without_repeated_rows,
 )
 
+FILES_VERSION = 2
+"""Raised by whoever changes what is read from the same file: videos that were analysed from files are analysed again.
+Version 2 tells videos of one name apart, leaves repeated rows out, and reads times that several frames share."""
 _MOT_FIELDS = range(6, 11)
 _MOT_NAMES: Mapping[int, str] = {1: "person", 2: "person", 3: "car", 4: "bicycle", 5: "motorcycle", 7: "person"}
 """Classes of MOT Challenge that are people or vehicles → name; 2 are riders, 7 people who stand still."""
