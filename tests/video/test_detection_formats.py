@@ -229,6 +229,18 @@ def test_videos_of_one_name_and_images_of_several_videos_are_told_apart(
         read_detections(tmp_path / "d.csv", stored_px=(100, 100), clock=lambda: TIMES_S, video="/data/other.mp4")
 
 
+def test_one_video_may_be_named_with_and_without_its_folder(tmp_path: Path) -> None:
+    lines = [f"{'/data/' if i % 2 else ''}visit1.mp4,{i},cup,10,20,40,60,0.9" for i in range(4)]
+    (tmp_path / "d.csv").write_text("\n".join(["video,frame,label,x1,y1,x2,y2,score", *lines]))
+    assert len(read(tmp_path / "d.csv").table(FRAMES)) == 4
+
+
+def test_frames_of_one_second_may_have_one_time(tmp_path: Path) -> None:
+    lines = [f"{i},0,cup,10,20,40,60,0.9" for i in range(20)]
+    (tmp_path / "d.csv").write_text("\n".join(["frame,time,label,x1,y1,x2,y2,score", *lines]))
+    assert read(tmp_path / "d.csv").table(FRAMES).frame_index.tolist() == list(range(20))
+
+
 def test_images_of_one_video_may_lie_in_several_folders(tmp_path: Path) -> None:
     lines = [f"part{i // 2}/frame_{i}.jpg,{i},cup,10,20,40,60,0.9" for i in range(4)]
     (tmp_path / "d.csv").write_text("\n".join(["file_name,frame,label,x1,y1,x2,y2,score", *lines]))

@@ -187,9 +187,10 @@ def _frames_beside_coarse_times(
     name, first = column["frame"], int(counted_from_one(frames, clock))
     numbers, frame_times_s = np.array(frames) - first, clock()
     shared = np.diff(np.unique(times_s))
-    if numbers.min() < 0 or numbers.max() >= len(frame_times_s) or not len(shared):
+    if numbers.min() < 0 or numbers.max() >= len(frame_times_s):
         raise ValueError(f"column {name} does not number frames of the video, and times are too coarse for them")
-    limit_s = float(shared.min()) + _OFF_STEPS * float(np.median(np.diff(frame_times_s)))
+    coarse_s = float(shared.min()) if len(shared) else 1.0
+    limit_s = coarse_s + _OFF_STEPS * float(np.median(np.diff(frame_times_s)))
     if np.abs(frame_times_s[numbers] - times_s).max() > limit_s:
         raise ValueError(f"column {name} numbers other frames than those at the times, which several images share")
     notes = (f"several frames have the same time: column {name} was used",)

@@ -151,7 +151,7 @@ def chosen_video(found: Iterable[str], video: str | None) -> str | None:
     """
     given = {name for name in found if name.strip()}
     images = _are_images(given)
-    names = sorted(_image_titles(given) if images else {_without_ending(name) for name in given})
+    names = sorted(_image_titles(given) if images else _with_folders({_without_ending(name) for name in given}))
     if len(names) < 2:
         return None
     own = [] if video is None else _most_alike(names, _without_ending(video), images=images)
@@ -187,9 +187,15 @@ def is_of_video(name: str, chosen: str | None) -> bool:
         return True
     own = _without_ending(name)
     if not _are_images({name}):
-        return own == chosen
+        return own == chosen or chosen.endswith(f"/{own}")
     folder, title = _folder_and_title(own)
     return chosen in (folder, f"{folder}/{title}")
+
+
+def _with_folders(names: set[str]) -> set[str]:
+    """The names without those that are a shorter form of one other: ``visit1`` beside ``/data/visit1``."""
+    longer = {name: sum(other.endswith(f"/{name}") for other in names) for name in names}
+    return {name for name in names if longer[name] != 1}
 
 
 def _are_images(names: Iterable[str]) -> bool:
