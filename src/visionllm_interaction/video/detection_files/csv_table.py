@@ -179,11 +179,7 @@ def _frames(
 def _frames_beside_coarse_times(
     frames: Sequence[int], times_s: Floats, column: Mapping[str, str | None], clock: Clock
 ) -> tuple[list[int], tuple[str, ...]]:
-    """The frames of lines whose times are rounded, so that several images share one.
-
-    Raises:
-        ValueError: if the frames are at other times of the video.
-    """
+    """The frames of lines whose times are rounded; refused if they are at other times of the video."""
     name, first = column["frame"], int(counted_from_one(frames, clock))
     numbers, frame_times_s = np.array(frames) - first, clock()
     shared = np.diff(np.unique(times_s))
