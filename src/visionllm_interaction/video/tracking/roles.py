@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.path_type import StrPath
-from visionllm_interaction.utils.text_encodings import decode_text
+from visionllm_interaction.utils.spreadsheet_tables import read_table
 
 ROLES: tuple[str, ...] = ("child", "caregiver")
 CATEGORY_ROLES: Mapping[str, str] = {
@@ -36,20 +35,14 @@ def load_roles(path: StrPath) -> dict[str, str]:
     """
     path = Path(path)
     try:
-        text = decode_text(path.read_bytes())
+        columns, rows = read_table(path)
     except OSError as error:
         raise _refused(path, found=str(error)) from error
-    header = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=header.count))
-    columns = [cell.strip().casefold() for cell in next(reader, [])]
     if any(columns.count(name) != 1 for name in _COLUMNS):
         raise _refused(path, found=f"columns {', '.join(columns) or 'none'}")
     roles: dict[str, str] = {}
-    for line, cells in enumerate(reader, start=2):
-        row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-        if not any(row.values()):
-            continue
-        name, role = row.get("name", ""), row.get("role", "").casefold()
+    for line, row in rows:
+        name, role = row["name"], row["role"].casefold()
         if not name or name in roles or role not in ROLES:
             raise _refused(path, found=f"line {line}: name {name!r}, role {role!r}")
         roles[name] = role
