@@ -44,6 +44,11 @@ def test_a_table_that_was_filled_in_is_read(tmp_path: Path) -> None:
     table = tmp_path / "roles.csv"
     table.write_text("track,role,seen\n3,caregiver,x\n5,,x\nrest,other,\n")
     assert read_role_table(table) == {3: "caregiver", "rest": "other"}
+    table.write_text("Track;Role;seen\n3;Caregiver;x\n;;\nREST;other\n", encoding="utf-16")
+    assert read_role_table(table) == {3: "caregiver", "rest": "other"}
+    table.write_text("number,role\n3,child\n")
+    with pytest.raises(InputDataError):
+        read_role_table(table)
     table.write_text("track,role\n3,nurse\n")
     with pytest.raises(InputDataError, match="roles"):
         read_role_table(table)

@@ -101,7 +101,7 @@ def test_lines_without_a_box_are_frames_in_which_nothing_was_found(tmp_path: Pat
         ("b.json", json.dumps({"categories": [], "images": [{"id": 1}], "annotations": []}), "frame_index"),
         ("c.csv", "frame,score,x1,y1,x2,y2\n3,0.5,1,2,3,4\n", "none of categories"),
         ("d.csv", "time,label,score,x1,y1,x2,y2\n9.5,cup,0.5,10,20,30,40\n", "from the nearest frame"),
-        ("e.csv", "frame,label,score,x1,y1,x2,y2\n1,cup,55,10,20,30,40\n", "within 0 and 1"),
+        ("e.csv", "frame,label,score,x1,y1,x2,y2\n1,cup,155,10,20,30,40\n", "within 0 and 1"),
         ("f.xml", "<annotations><image/></annotations>", "CVAT for video"),
         ("g.txt", "0,-1,10,20,30,40,0.5,-1,-1,-1\n", "line 1"),
     ],
@@ -185,3 +185,135 @@ def test_images_of_another_video_of_a_coco_file_are_left_out(tmp_path: Path) -> 
     }
     (tmp_path / "a.json").write_text(json.dumps(content))
     assert len(read(tmp_path / "a.json").table(FRAMES)) == 1
+
+
+HEADER = "frame,label,x1,y1,x2,y2,score\n"
+
+
+def test_times_that_several_frames_share_yield_to_the_frames(tmp_path: Path) -> None:
+    lines = [f"{i},00:00:{i // 25:02d},child,10,20,40,60,0.9" for i in range(100)]
+    (tmp_path / "d.csv").write_text("\n".join(["frame,time,label,x1,y1,x2,y2,score", *lines]))
+    found = read(tmp_path / "d.csv")
+    assert found.table(FRAMES).frame_index.tolist() == list(range(100))
+    assert found.notes == ("several frames have the same time: column frame was used",)
+
+
+@pytest.mark.parametrize("columns", ["time,", "frame,time,"])
+def test_times_that_several_images_share_are_refused_without_frames(tmp_path: Path, columns: str) -> None:
+    lines = [f"{f'{i},' if 'frame' in columns else ''}{i // 10},child,10,20,40,60,0.9" for i in range(40)]
+    lines = [line.replace("40,60", f"40.{n},60") for n, line in enumerate(lines)]
+    (tmp_path / "d.csv").write_text("\n".join([columns + "label,x1,y1,x2,y2,score", *lines]))
+    with pytest.raises(InputDataError, match="share"):
+        read(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "video"),
+    [
+        (["p1/visit1.mp4,3,cup", "p2/visit1.mp4,3,ball"], "/data/p1/visit1.mp4"),
+        (["visit1/frame_003.jpg,3,cup", "visit2/frame_003.jpg,3,ball"], "/data/visit1.mp4"),
+        (
+            ["visit1_3.jpg,3,cup", "visit2_3.jpg,3,ball", "visit1_4.jpg,4,cup", "visit2_4.jpg,4,ball"],
+            "/data/visit1.mp4",
+        ),
+    ],
+)
+def test_videos_of_one_name_and_images_of_several_videos_are_told_apart(
+    tmp_path: Path, rows: list[str], video: str
+) -> None:
+    lines = [f"{row},10,20,40,60,0.9" for row in rows]
+    (tmp_path / "d.csv").write_text("\n".join(["file_name,frame,label,x1,y1,x2,y2,score", *lines]))
+    found = read_detections(tmp_path / "d.csv", stored_px=(100, 100), clock=lambda: TIMES_S, video=video)
+    assert set(found.table(FRAMES).category) == {"cup"}
+    with pytest.raises(InputDataError, match="2 videos"):
+        read_detections(tmp_path / "d.csv", stored_px=(100, 100), clock=lambda: TIMES_S, video="/data/other.mp4")
+
+
+def test_one_video_may_be_named_with_and_without_its_folder(tmp_path: Path) -> None:
+    lines = [f"{'/data/' if i % 2 else ''}visit1.mp4,{i},cup,10,20,40,60,0.9" for i in range(4)]
+    (tmp_path / "d.csv").write_text("\n".join(["video,frame,label,x1,y1,x2,y2,score", *lines]))
+    assert len(read(tmp_path / "d.csv").table(FRAMES)) == 4
+
+
+def test_frames_of_one_second_may_have_one_time(tmp_path: Path) -> None:
+    lines = [f"{i},0,cup,10,20,40,60,0.9" for i in range(20)]
+    (tmp_path / "d.csv").write_text("\n".join(["frame,time,label,x1,y1,x2,y2,score", *lines]))
+    assert read(tmp_path / "d.csv").table(FRAMES).frame_index.tolist() == list(range(20))
+
+
+def test_images_of_one_video_may_lie_in_several_folders(tmp_path: Path) -> None:
+    lines = [f"part{i // 2}/frame_{i}.jpg,{i},cup,10,20,40,60,0.9" for i in range(4)]
+    (tmp_path / "d.csv").write_text("\n".join(["file_name,frame,label,x1,y1,x2,y2,score", *lines]))
+    assert read(tmp_path / "d.csv").table(FRAMES).frame_index.tolist() == [0, 1, 2, 3]
+
+
+def test_a_file_about_a_video_of_another_name_says_so(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("video," + HEADER + "holiday.mp4,3,cup,10,20,40,60,0.9\n")
+    assert "holiday" in read(tmp_path / "d.csv").notes[0]
+
+
+def test_tracks_at_the_end_of_yolo_text_are_no_confidences(tmp_path: Path) -> None:
+    (tmp_path / "v_4.txt").write_text("0 0.25 0.4 0.3 0.4 1\n0 0.75 0.4 0.3 0.4 2\n")
+    assert read(tmp_path).table(FRAMES).confidence.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("line", ["0 0.1 0.2 0.3 0.2 0.3 0.8 0.1 0.8", "0 0.2 0.5 0.2 0.6" + " 0.2 0.3 0.9" * 17])
+def test_outlines_and_key_points_of_yolo_are_not_taken_for_boxes(tmp_path: Path, line: str) -> None:
+    (tmp_path / "v_4.txt").write_text(line)
+    with pytest.raises(InputDataError, match="outline or key points"):
+        read(tmp_path)
+
+
+def test_turned_boxes_of_ultralytics_have_all_their_corners(tmp_path: Path) -> None:
+    box = {"x1": 10, "y1": 20, "x2": 40, "y2": 20, "x3": 40, "y3": 60, "x4": 10, "y4": 60}
+    (tmp_path / "r.json").write_text(json.dumps([[{"name": "cup", "class": 0, "confidence": 0.5, "box": box}]]))
+    assert read(tmp_path / "r.json").table(FRAMES).boxes_xyxy.tolist() == [[10, 20, 40, 60]]
+
+
+def test_what_is_in_a_file_twice_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text(HEADER + "3,cup,10,20,40,60,0.9\n" * 2)
+    found = read(tmp_path / "d.csv")
+    assert len(found.table(FRAMES)) == 1
+    assert "more than once" in found.notes[0]
+
+
+def test_boxes_of_a_larger_image_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text(HEADER + "3,cup,210,20,240,60,0.9\n")
+    with pytest.raises(InputDataError, match="outside of the image of 100 x 100 pixels"):
+        read(tmp_path / "d.csv")
+
+
+def test_people_have_one_name_whatever_its_case(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text(HEADER + "3,Child,10,20,40,60,0.9\n4,CUP,10,20,40,60,0.9\n")
+    found = read(tmp_path / "d.csv")
+    assert set(found.names) == {"child", "CUP"}
+    assert found.table(FRAMES).category.tolist() == ["child", "CUP"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "3,cup,10,20,40,60,50\n",
+        HEADER + "3,cup,10,20,40,60,50%\n",
+        HEADER + "3,cup,10,20,40,60,0.5\n4,NA,NA,NA,NA,NA,NA\n",
+        HEADER + "3,cup,10,20,40,60,0.5\n4,,nan,nan,nan,nan,nan\n",
+        HEADER.replace(",", ";") + "3;cup;10,0;20,0;40,0;60,0;0,5\n",
+        "frame,label,x_center,y_center,width,height,score\n3,cup,25,40,30,40,0.5\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_tables_of_spreadsheets_and_of_r_are_read(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "d.csv").write_text(text, encoding=encoding)
+    table = read(tmp_path / "d.csv").table(FRAMES)
+    assert (table.frame_index.tolist(), table.confidence.tolist()) == ([3], [0.5])
+    assert table.boxes_xyxy.tolist() == [[10, 20, 40, 60]]
+
+
+def test_results_of_trackers_without_confidences_are_sure(tmp_path: Path) -> None:
+    (tmp_path / "out.txt").write_text("4,1,10,20,30,40,-1,-1,-1,-1\n")
+    assert read(tmp_path / "out.txt").table(FRAMES).confidence.tolist() == [1.0]
+
+
+def test_names_of_images_in_coco_results_end_in_the_frame(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(json.dumps([{"image_id": "frame_000003", "category_id": 1, **COCO_BOX}]))
+    assert read(tmp_path / "r.json").table(FRAMES).frame_index.tolist() == [3]

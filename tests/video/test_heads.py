@@ -12,7 +12,7 @@ from visionllm_interaction.core.frame_table import OK, UNCHANGED, FrameTable
 from visionllm_interaction.detection.runtimes.centerface import decode_maps, load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.video.anonymization.blur import blur_video
-from visionllm_interaction.video.head_yaw.csv_file import heads_file, load_heads
+from visionllm_interaction.video.head_yaw.csv_file import heads_file, load_heads, look_like_radians
 from visionllm_interaction.video.head_yaw.estimation import NOSE_DEPTH, WrittenHeads, write_heads, yaw_deg
 
 FRAMES = FrameTable.from_times(
@@ -50,6 +50,13 @@ def test_files_of_other_programs_are_read(tmp_path: Path) -> None:
     assert heads.yaw_deg.tolist() == [5, -20]
 
 
+def test_heads_of_spreadsheets_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    path.write_text("Frame_Index; X;Y;Yaw_deg\n0;90;40;5,5\n", encoding="utf-16")
+    heads = load_heads(path, FRAMES)
+    assert (heads.points_xy.tolist(), heads.yaw_deg.tolist()) == ([[90, 40]], [5.5])
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -70,6 +77,15 @@ def test_bad_files_are_refused_with_the_line(tmp_path: Path, text: str, found: s
     assert caught.value.exit_code == 3
     assert found in str(caught.value.found)
     assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1.0, False), (np.pi / 180, True), (0.001, False)])
+def test_angles_that_look_like_radians_are_told(tmp_path: Path, factor: float, found: bool) -> None:
+    path, times = tmp_path / "a.csv", np.arange(20) / 25
+    frames = FrameTable.from_times(np.arange(20), times, processed=np.ones(20, np.bool_))
+    lines = [f"{index},10,20,{factor * (index - 5) * 6}" for index in range(20)]
+    path.write_text("\n".join(["frame_index,x,y,yaw_deg", *lines]))
+    assert look_like_radians(load_heads(path, frames)) == found
 
 
 def test_a_folder_has_one_file_for_each_video(tmp_path: Path) -> None:

@@ -181,3 +181,9 @@ def test_a_toy_picked_up_between_two_frames_stays_on_its_track() -> None:
         np.full(2 * n, UNTRACKED),
     )
     assert track(rows, frames).track_id.tolist() == [2, 1] * n
+
+
+def test_a_few_frames_at_uneven_steps_were_sampled() -> None:
+    index = np.array([0, 23, 52, 74, 104, 126, 147, 175])
+    assert find_processed(index).frames(200).tolist() == [*index, 175 + 21]  # type: ignore[union-attr]
+    assert find_processed(np.array([0, 23, 52, 74, 104, 126, 147, 270])) is None

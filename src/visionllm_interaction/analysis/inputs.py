@@ -13,6 +13,7 @@ from visionllm_interaction.store.video_record import DetectorRecord, SourceFile
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
+from visionllm_interaction.video.detection_files.formats import FILES_VERSION
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
@@ -114,6 +115,8 @@ def _provenance(
 
 def _versions(job: AnalysisTask, runtime: Runtime | None) -> dict[str, int]:
     versions = {runtime.name: runtime.algorithm_version} if runtime else {}
+    if job.detections not in (None, "truth"):
+        versions["detections file"] = FILES_VERSION
     if job.bodies is not None:
         from visionllm_interaction.video.bodies.find_bodies import ALGORITHM_VERSION as BODIES_VERSION
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,16 +79,18 @@ def publish_analysis(
     if bodies is not None and job.bodies is not None:
         estimates = role_estimates(bodies, tracked, known, proxies, job.bodies, config)
     tracks = with_estimates(known, estimates) if estimates else with_proxies(known, proxies)
+    heads = _heads(tracked, inputs.heads, bodies)
     found = find_interactions(
         tracked.detections,
         tracked.frames,
         tracks,
         size_px=size_px,
         config=config.scenes,
-        heads=_heads(tracked, inputs.heads, bodies),
+        heads=heads,
         hands=None if bodies is None or job.bodies is None else hands_of(bodies, job.bodies),
     )
     relations, events = found.relations, found.events
+    on_files = tuple(_notes_on_files(tracked, tracks, heads, inputs, job))
     quality = quality_rows(
         tracked.frames, tracked.image_quality, tracked.detections, image_px=size_px, config=config.video.quality
     )
@@ -101,7 +103,7 @@ def publish_analysis(
         "roles_estimated": bool(estimates),
         "heads": inputs.heads,
         "bodies": job.bodies.record(config) if job.bodies else None,
-        "notes": (*record.notes, *notes, *role_notes(tracks, estimates, in_view_s), *about_camera),
+        "notes": (*record.notes, *notes, *on_files, *role_notes(tracks, estimates, in_view_s), *about_camera),
     }
     record = record.model_copy(update=update)
     tables: BodyTables | None = None
@@ -131,6 +133,19 @@ def _heads(tracked: TrackedVideo, given: SourceFile | None, bodies: AnalysedBodi
     from visionllm_interaction.video.head_yaw.csv_file import load_heads
 
     return load_heads(Path(given.path), tracked.frames, scale=tracked.info.stored_to_square)
+
+
+def _notes_on_files(
+    tracked: TrackedVideo, tracks: Sequence[Track], heads: HeadTable | None, inputs: AnalysisInputs, job: AnalysisTask
+) -> Iterator[str]:
+    """What in the files of roles and heads is probably not what is meant."""
+    from visionllm_interaction.video.head_yaw.csv_file import look_like_radians
+    from visionllm_interaction.video.tracking.roles import unused_names
+
+    if unused := unused_names(job.roles, tracked.categories, (track.track_id for track in tracks)):
+        yield f"roles: no category or track is called {', '.join(unused)}"
+    if inputs.heads is not None and heads is not None and look_like_radians(heads):
+        yield "heads: no yaw is beyond 3.15, as of angles in radians; yaw_deg is in degrees"
 
 
 def _record(

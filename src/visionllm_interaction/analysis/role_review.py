@@ -26,6 +26,7 @@ from visionllm_interaction.store.video_record import ReturnGuess
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
 from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.utils.spreadsheet_tables import read_table
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 
@@ -304,8 +305,8 @@ def read_role_table(path: StrPath) -> dict[int | str, str]:
     """The roles in a table that was filled in.
 
     Args:
-        path: CSV with the columns ``track`` and ``role``, as :func:`write_review_sheet` wrote it; others are ignored.
-            Rows without a role leave it as it is.
+        path: CSV with the columns ``track`` and ``role``, as :func:`write_review_sheet` wrote it, or a spreadsheet
+            saved it; others are ignored. Rows without a role leave it as it is.
 
     Returns:
         Track id, or ``rest`` → role.
@@ -314,12 +315,19 @@ def read_role_table(path: StrPath) -> dict[int | str, str]:
         InputDataError: if it cannot be read, or a row says something else.
     """
     try:
-        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+        columns, rows = read_table(Path(path))
+    except OSError as error:
         raise InputDataError("The table of roles cannot be read.", found=str(error), where=str(path)) from error
+    if any(columns.count(name) != 1 for name in ("track", "role")):
+        raise InputDataError(
+            "The table of roles cannot be used.",
+            expected="one column track and one column role",
+            found=f"columns {', '.join(columns) or 'none'}",
+            where=str(path),
+        )
     found: dict[int | str, str] = {}
-    for line, row in enumerate(rows, start=2):
-        track, role = (from_cell(row.get(name) or "").strip() for name in ("track", "role"))
+    for line, row in rows:
+        track, role = (from_cell(row[name]).strip().casefold() for name in ("track", "role"))
         if not role:
             continue
         if role not in CHOICES or not (track == REST or track.isdigit()):

@@ -427,7 +427,7 @@ def _roles_of_tracks(given: list[str]) -> dict[int | str, str]:
         track, separator, role = text.partition("=")
         if not separator:
             raise UsageError("A role is given as TRACK=ROLE.", expected="for example --set 3=child", found=text)
-        found[parse_track(track)] = role.strip()
+        found[parse_track(track)] = role.strip().casefold()
     return found
 
 

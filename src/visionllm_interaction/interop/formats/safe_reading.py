@@ -12,6 +12,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.utils.text_encodings import decode_text
 
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; an hour of dense coding is about one megabyte."""
@@ -55,23 +56,6 @@ def read_text(path: Path) -> str:
         InputDataError: as :func:`read_bytes`.
     """
     return decode_text(read_bytes(path))
-
-
-def decode_text(data: bytes) -> str:
-    """The text of a file's bytes; see :func:`read_text`."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    # UTF-16 without a byte order mark: every second byte of plain letters is 0.
-    if data[:64:2].count(0) > 16 or (2 < len(data) < 64 and data[::2].count(0) > len(data) // 3):
-        return data.decode("utf-16-be", errors="replace")
-    if data[1:64:2].count(0) > 16 or (2 < len(data) < 64 and data[1::2].count(0) > len(data) // 3):
-        return data.decode("utf-16-le", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
 
 
 def read_json(path: Path) -> dict[str, Any] | list[Any]:

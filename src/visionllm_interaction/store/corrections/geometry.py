@@ -24,6 +24,7 @@ from visionllm_interaction.store.corrections.changes import (
     SplitTrack,
 )
 from visionllm_interaction.store.corrections.log import CorrectionState, LoggedCorrection
+from visionllm_interaction.video.tracking.roles import role_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -361,7 +362,7 @@ def summarise_edited(
 def _role_of(track: Track, edited: Edited, machine: Mapping[int, Track], roles: Mapping[str, str]) -> str | None:
     """The role the analysis gives to such a track: by its category, its former self, or the track it was part of."""
     if track.track_id in edited.categorised:
-        return roles.get(str(track.track_id), roles.get(track.category))
+        return roles.get(str(track.track_id)) or role_of(roles, track.category)
     own = machine.get(track.track_id)
     if own is not None and own.role is not None:
         return own.role
@@ -370,7 +371,7 @@ def _role_of(track: Track, edited: Edited, machine: Mapping[int, Track], roles: 
         source = edited.inherited.get(source)
     if source is not None and machine[source].category == track.category:
         return machine[source].role
-    return roles.get(track.category)
+    return role_of(roles, track.category)
 
 
 def _same_rows(before: DetectionTable, after: DetectionTable, track_id: int) -> bool:

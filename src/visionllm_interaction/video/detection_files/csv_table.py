@@ -9,19 +9,23 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.video.detection_files.file_content import (
     Clock,
     FileContent,
+    Row,
     chosen_video,
     corners_of,
     counted_from_one,
     is_of_video,
     make_row,
     names_of,
+    other_name_note,
 )
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +33,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time_s": ("time_s", "timestamp_s", "time", "timestamp", "seconds", "sec", "time_sec", "time_in_seconds",
                "time_in_extended_iso"),
     "time_ms": ("time_ms", "timestamp_ms", "milliseconds", "msec"),
-    "confidence": ("confidence", "score", "conf", "probability", "prob"),
+    "confidence": ("confidence", "score", "conf", "probability", "prob", "confidence_%", "score_%"),
     "x1": ("x1", "xmin", "x_min", "xtl", "left", "bbox_left", "box_x1", "bbox_x1"),
     "y1": ("y1", "ymin", "y_min", "ytl", "top", "bbox_top", "box_y1", "bbox_y1"),
     "x2": ("x2", "xmax", "x_max", "xbr", "right", "bbox_right", "box_x2", "bbox_x2"),
@@ -38,11 +42,19 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "y": ("y", "bbox_y"),
     "w": ("w", "width", "bbox_width", "bbox_w"),
     "h": ("h", "height", "bbox_height", "bbox_h"),
+    "cx": ("cx", "xc", "x_center", "x_centre", "xcenter", "center_x", "centre_x"),
+    "cy": ("cy", "yc", "y_center", "y_centre", "ycenter", "center_y", "centre_y"),
     "video": ("video", "video_name", "video_id", "video_file", "video_path", "file", "file_name", "filename", "source",
               "superseded_gcp_name", "gcp_name"),
 }  # fmt: skip
 _CATEGORIES = ("category", "class_name", "category_name", "class", "label", "name", "object")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_MISSING = {"", "-", "na", "nan", "n/a", "none", "null", "#n/a"}
+"""Cells without a value, as spreadsheets, R and pandas write them."""
+_LEAST_PERCENT, _MOST_PERCENT = 10.0, 100.0
+"""Confidences of which the largest lies between are percentages."""
+_SAME_PLACE = 0.5
+"""Intersection over union of two boxes of one category that are probably of one thing."""
 _OFF_STEPS = 2.0
 """A time further than so many frames from the nearest one is none of the video's."""
 
@@ -64,10 +76,13 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
     Raises:
         ValueError: if columns are missing, or a value is of another form.
     """
-    lines = csv.DictReader(text.splitlines(), dialect=csv.Sniffer().sniff(text[:4096], delimiters=",;\t"))
+    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
+    lines = csv.DictReader(text.splitlines(), dialect=dialect)
     by_column = {re.sub(r"[\s.\-]+", "_", name.strip().lower()): name for name in lines.fieldnames or ()}
     column = {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
     table: list[Line] = list(lines)
+    if dialect.delimiter != ",":
+        table = [_with_decimal_points(line) for line in table]
     category = _category_column(table, [by_column[name] for name in _CATEGORIES if name in by_column])
     if not (column["frame"] or column["time_s"] or column["time_ms"]) or category is None:
         raise ValueError(f"columns {', '.join(by_column)}: none of frames or times, or none of categories")
@@ -75,14 +90,52 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
         chosen = chosen_video((str(line[column["video"]] or "") for line in table), video)
         table = [line for line in table if is_of_video(str(line[column["video"]] or ""), chosen)]
     frames, notes = _frames(table, column, clock)
-    rows = []
-    for frame, line in zip(frames, table, strict=True):
-        box = _box(line, column)
-        if box is not None:
-            sure = line[column["confidence"]] if column["confidence"] else 1.0
-            rows.append(make_row(frame, str(line[category]), sure, box))
+    notes += other_name_note((str(line[column["video"]] or "") for line in table) if column["video"] else (), video)
+    found = [(frame, line, box) for frame, line in zip(frames, table, strict=True) if (box := _box(line, column))]
+    sure, of_confidences = _confidences([line for _, line, _ in found], column["confidence"])
+    rows = [make_row(frame, str(line[category]), one, box) for (frame, line, box), one in zip(found, sure, strict=True)]
+    if not column["frame"]:
+        _refuse_coarse_times(_times_s(table, column), rows, clock)
     empty = len(rows) < len(table)
-    return FileContent(rows, names_of(rows), frozenset(frames) if empty else None, notes=notes)
+    return FileContent(rows, names_of(rows), frozenset(frames) if empty else None, notes=(*notes, *of_confidences))
+
+
+def _with_decimal_points(line: Line) -> Line:
+    """The line of a table that commas do not separate, with points in its numbers."""
+    return {
+        name: re.sub(r"^\s*(-?\d*),(\d+)\s*$", r"\1.\2", cell) if isinstance(cell, str) else cell
+        for name, cell in line.items()
+    }
+
+
+def _confidences(lines: Sequence[Line], name: str | None) -> tuple[list[float], tuple[str, ...]]:
+    """The confidence of each line, within 0 and 1, and what was assumed."""
+    if name is None:
+        return [1.0] * len(lines), ()
+    given = [str(line[name] or "").strip() for line in lines]
+    values = [float(text.removesuffix("%")) for text in given]
+    signed = bool(given) and all(text.endswith("%") for text in given)
+    if signed or (values and _LEAST_PERCENT < max(values) <= _MOST_PERCENT and min(values) >= 0):
+        return [value / 100 for value in values], (f"column {name} has percentages",)
+    return values, ()
+
+
+def _refuse_coarse_times(times_s: Floats, rows: Sequence[Row], clock: Clock | None) -> None:
+    """Refuse whole seconds that several images share: everybody would be in one image as often as there are images."""
+    if clock is None or len(clock()) < 2 or (times_s != np.floor(times_s)).any():
+        return
+    if float(np.median(np.diff(clock()))) >= 1.0:
+        return
+    again = sum(_is_beside_itself(row, before) for before, row in pairwise(sorted(rows, key=lambda row: row[:2])))
+    if 2 * again > len(rows):
+        raise ValueError("times are whole seconds that several images share: add a column of frames, or exact times")
+
+
+def _is_beside_itself(row: Row, before: Row) -> bool:
+    if row[:2] != before[:2]:
+        return False
+    boxes = [np.array([one[3]], dtype=np.float64) for one in (row, before)]
+    return bool(box_iou(*boxes)[0] >= _SAME_PLACE)
 
 
 def _category_column(table: Sequence[Line], columns: Sequence[str]) -> str | None:
@@ -112,6 +165,8 @@ def _frames(
             at_times = _frames_at(_times_s(table, column), clock)
         except ValueError as error:
             return frames, (f"column {timed} was not used: {error}",)
+        if len(set(at_times)) < len(set(frames)):
+            return _frames_beside_coarse_times(frames, _times_s(table, column), column, clock)
         off = np.abs(np.array(at_times) - np.array(frames))
         if len(off) and off.max() > _OFF_STEPS:
             return at_times, (f"column {column['frame']} does not number frames of the video; {timed} was used",)
@@ -119,6 +174,23 @@ def _frames(
     if counted_from_one(frames, clock):
         return [frame - 1 for frame in frames], (f"column {column['frame']} counts frames from 1",)
     return frames, ()
+
+
+def _frames_beside_coarse_times(
+    frames: Sequence[int], times_s: Floats, column: Mapping[str, str | None], clock: Clock
+) -> tuple[list[int], tuple[str, ...]]:
+    """The frames of lines whose times are rounded; refused if they are at other times of the video."""
+    name, first = column["frame"], int(counted_from_one(frames, clock))
+    numbers, frame_times_s = np.array(frames) - first, clock()
+    shared = np.diff(np.unique(times_s))
+    if numbers.min() < 0 or numbers.max() >= len(frame_times_s):
+        raise ValueError(f"column {name} does not number frames of the video, and times are too coarse for them")
+    coarse_s = float(shared.min()) if len(shared) else 1.0
+    limit_s = coarse_s + _OFF_STEPS * float(np.median(np.diff(frame_times_s)))
+    if np.abs(frame_times_s[numbers] - times_s).max() > limit_s:
+        raise ValueError(f"column {name} numbers other frames than those at the times, which several images share")
+    notes = (f"several frames have the same time: column {name} was used",)
+    return numbers.tolist(), (*notes, *([f"column {name} counts frames from 1"] if first else []))
 
 
 def _times_s(table: Sequence[Line], column: Mapping[str, str | None]) -> Floats:
@@ -154,14 +226,18 @@ def _frames_at(times_s: Floats, clock: Clock | None) -> list[int]:
 
 
 def _box(line: Line, column: Mapping[str, str | None]) -> tuple[float, ...] | None:
+    """x1, y1, x2, y2; ``None`` on a line in which nothing was found."""
     corners = [column[key] for key in ("x1", "y1", "x2", "y2")]
-    if not all(corners):
-        left = [column["x"] or column["x1"], column["y"] or column["y1"], column["w"], column["h"]]
-        if not all(left):
-            raise ValueError("no columns of boxes: x1, y1, x2, y2 or x, y, width, height")
-        values = [line[str(name)] for name in left]
-        return None if not all(str(value or "").strip() for value in values) else corners_of(values)
-    values = [line[str(name)] for name in corners]
-    if not all(str(value or "").strip() for value in values):
+    middle = [column["cx"], column["cy"], column["w"], column["h"]]
+    left = [column["x"] or column["x1"], column["y"] or column["y1"], column["w"], column["h"]]
+    chosen = next((names for names in (corners, left, middle) if all(names)), None)
+    if chosen is None:
+        raise ValueError("no columns of boxes: x1, y1, x2, y2 or x, y, width, height or x_center, y_center …")
+    cells = [str(line[str(name)] or "").strip() for name in chosen]
+    if any(cell.lower() in _MISSING for cell in cells):
         return None
-    return tuple(float(value) for value in values)
+    values = tuple(float(cell) for cell in cells)
+    if chosen is corners:
+        return values
+    x, y, width, height = values
+    return corners_of(values) if chosen is left else corners_of((x - width / 2, y - height / 2, width, height))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import xywh_to_xyxy
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED
 
 Row = tuple[int, str, float, tuple[float, float, float, float], int]
@@ -22,6 +23,8 @@ _LARGEST_SHARE = 2.0
 """Boxes in shares of the image reach a little beyond 1; no box in pixels lies within the first two."""
 _IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _LISTED = 5
+_FEWEST_IMAGES = 2
+"""A video has so many images or more; where fewer have one name before their number, that is no video's name."""
 
 
 @dataclass(frozen=True)
@@ -96,37 +99,146 @@ def counted_from_one(frames: Sequence[int], clock: Clock | None) -> bool:
     return clock is not None and len(frames) > 0 and min(frames) >= 1 and max(frames) == len(clock())
 
 
+def without_repeated_rows(content: FileContent) -> FileContent:
+    """The content with each row once: two exports in one file do not make two of everybody.
+
+    Args:
+        content: what a file states.
+
+    Returns:
+        The same, with a note if rows were left out.
+    """
+    rows = list(dict.fromkeys(content.rows))
+    if len(rows) == len(content.rows):
+        return content
+    note = f"{len(content.rows) - len(rows)} detections are in the file more than once: each counts once"
+    return replace(content, rows=rows, notes=(*content.notes, note))
+
+
+def with_known_names(content: FileContent) -> FileContent:
+    """The content with people and parts of bodies as this program calls them: ``Child`` is ``child``.
+
+    Args:
+        content: what a file states.
+
+    Returns:
+        The same, with a note if names were changed.
+    """
+    known = PERSON_CATEGORIES | BODY_CATEGORIES
+    other = {name: name.casefold() for name in content.names if name not in known and name.casefold() in known}
+    if not other:
+        return content
+    rows = [(row[0], other.get(row[1], row[1]), *row[2:]) for row in content.rows]
+    names = tuple(dict.fromkeys(other.get(name, name) for name in content.names))
+    note = f"categories were read as {', '.join(f'{new} ({name})' for name, new in sorted(other.items()))}"
+    return replace(content, rows=rows, names=names, notes=(*content.notes, note))
+
+
 def chosen_video(found: Iterable[str], video: str | None) -> str | None:
     """Of several videos whose detections are in one file, the one that is analysed.
 
     Args:
-        found: how the file names the video of each detection; folders and endings do not count.
-        video: name of the video's file.
+        found: how the file names the video of each detection, or the image; endings do not count. Images are of
+            several videos if they lie in several folders, or have several names before their numbers, and numbers
+            occur twice.
+        video: the video's file; where several have its name, its folders decide.
 
     Returns:
-        Its name as the file has it; ``None`` if the file has detections of one video only, or names images.
+        Its name as :func:`is_of_video` takes it; ``None`` if the file has detections of one video only.
 
     Raises:
-        ValueError: if the file has several and none has this name.
+        ValueError: if the file has several and none, or more than one, has this name.
     """
-    names = sorted({name for name in found if name.strip()})
-    if len({_stem(name) for name in names}) < 2 or any(
-        PurePosixPath(name.strip()).suffix.lower() in _IMAGE_ENDINGS for name in names
-    ):
+    given = {name for name in found if name.strip()}
+    images = _are_images(given)
+    names = sorted(_image_titles(given) if images else _with_folders({_without_ending(name) for name in given}))
+    if len(names) < 2:
         return None
-    own = None if video is None else next((name for name in names if _stem(name) == _stem(video)), None)
-    if own is None:
-        listed = ", ".join(names[:_LISTED]) + (" …" if len(names) > _LISTED else "")
-        raise ValueError(f"detections of {len(names)} videos ({listed}), none called {video or 'as this one'}")
-    return own
+    own = [] if video is None else _most_alike(names, _without_ending(video), images=images)
+    if images and not own and _numbers_differ(given):
+        return None
+    if len(own) != 1:
+        of = own or names
+        listed = ", ".join(of[:_LISTED]) + (" …" if len(of) > _LISTED else "")
+        fitting = "more than one called" if own else "none called"
+        raise ValueError(f"detections of {len(names)} videos ({listed}), {fitting} {video or 'as this one'}")
+    return own[0]
+
+
+def other_name_note(found: Iterable[str], video: str | None) -> tuple[str, ...]:
+    """A note if all detections are of one video of another name than the one that is analysed.
+
+    Args:
+        found: how the file names the video of each detection.
+        video: the video's file.
+
+    Returns:
+        A note or none.
+    """
+    names = {_without_ending(name).rpartition("/")[2] for name in found if name.strip()}
+    if video is None or len(names) != 1 or names == {_without_ending(video).rpartition("/")[2]}:
+        return ()
+    return (f"the detections are of a video called {names.pop()}: they were taken for this one's",)
 
 
 def is_of_video(name: str, chosen: str | None) -> bool:
-    """Whether a detection of the video ``name`` is one of those chosen by :func:`chosen_video`."""
-    return chosen is None or _stem(name) == _stem(chosen)
+    """Whether a detection of the video or image ``name`` is one of those chosen by :func:`chosen_video`."""
+    if chosen is None:
+        return True
+    own = _without_ending(name)
+    if not _are_images({name}):
+        return own == chosen or chosen.endswith(f"/{own}")
+    folder, title = _folder_and_title(own)
+    return chosen in (folder, f"{folder}/{title}")
 
 
-def _stem(name: str) -> str:
-    last = PurePosixPath(name.strip().replace("\\", "/")).name
-    path = PurePosixPath(last)
-    return path.stem if 1 < len(path.suffix) <= 5 and not path.suffix[1:].isdigit() else last
+def _with_folders(names: set[str]) -> set[str]:
+    """The names without those that are a shorter form of one other: ``visit1`` beside ``/data/visit1``."""
+    longer = {name: sum(other.endswith(f"/{name}") for other in names) for name in names}
+    return {name for name in names if longer[name] != 1}
+
+
+def _are_images(names: Iterable[str]) -> bool:
+    return any(PurePosixPath(name.strip()).suffix.lower() in _IMAGE_ENDINGS for name in names)
+
+
+def _image_titles(names: Iterable[str]) -> set[str]:
+    """Folders of images, with what is before their numbers where that is the same for many."""
+    parts = [_folder_and_title(_without_ending(name)) for name in names]
+    titles = {f"{folder}/{title}" for folder, title in parts}
+    folders = {folder for folder, _ in parts}
+    return titles if _FEWEST_IMAGES * len(titles) <= len(parts) else folders
+
+
+def _folder_and_title(name: str) -> tuple[str, str]:
+    """``a/visit1_000012`` → ``a`` and ``visit1``."""
+    folder, _, last = name.rpartition("/")
+    return folder, last.rstrip("0123456789").rstrip("_-. ")
+
+
+def _numbers_differ(names: Iterable[str]) -> bool:
+    """Whether each image has a number of its own, as images of one video have in any number of folders."""
+    numbers = [own[len(own.rstrip("0123456789")) :] for own in map(_without_ending, names)]
+    return len({int(number or -1) for number in numbers}) == len(numbers)
+
+
+def _most_alike(names: Sequence[str], video: str, *, images: bool) -> list[str]:
+    """The names that end like the path of the video, in most of its parts."""
+    own = video.split("/")
+
+    def common(name: str) -> int:
+        parts = name.split("/")
+        if images:
+            return 1 if own[-1] in parts else 0
+        same = [a == b for a, b in zip(reversed(parts), reversed(own), strict=False)]
+        return same.index(False) if False in same else len(same)
+
+    most = max(common(name) for name in names)
+    return [name for name in names if common(name) == most] if most else []
+
+
+def _without_ending(name: str) -> str:
+    """The path without white space around it and without an ending; ``/`` between its parts."""
+    path = PurePosixPath(name.strip().replace("\\", "/"))
+    short = 1 < len(path.suffix) <= 5 and not path.suffix[1:].isdigit()
+    return str(path.with_suffix("") if short else path)

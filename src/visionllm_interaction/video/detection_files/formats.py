@@ -16,6 +16,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from visionllm_interaction.core.categories import COCO_CLASSES, COCO_NAMES
+from visionllm_interaction.utils.text_encodings import decode_text
 from visionllm_interaction.video.detection_files.csv_table import read_csv
 from visionllm_interaction.video.detection_files.file_content import (
     Clock,
@@ -28,11 +29,17 @@ from visionllm_interaction.video.detection_files.file_content import (
     is_of_video,
     make_row,
     names_of,
+    with_known_names,
+    without_repeated_rows,
 )
 
+FILES_VERSION = 2
+"""Raised by whoever changes what is read from the same file: videos that were analysed from files are analysed again.
+Version 2 tells videos of one name apart, leaves repeated rows out, and reads times that several frames share."""
 _MOT_FIELDS = range(6, 11)
 _MOT_NAMES: Mapping[int, str] = {1: "person", 2: "person", 3: "car", 4: "bicycle", 5: "motorcycle", 7: "person"}
 """Classes of MOT Challenge that are people or vehicles → name; 2 are riders, 7 people who stand still."""
+_MOST_YOLO_FIELDS = 7
 _NUMBER_AT_END = re.compile(r"(.*?)(\d+)")
 EXPECTED = (
     "categories[] with id, name and detections[] with frame_index, category_id, bbox (4 numbers), score; or COCO "
@@ -59,8 +66,8 @@ def read_content(path: Path, *, clock: Clock | None = None, video: str | None = 
         ParseError: on bad XML.
     """
     if path.is_dir():
-        return _yolo_folder(path, video)
-    text = path.read_text(encoding="utf-8-sig")
+        return _tidied(_yolo_folder(path, video))
+    text = decode_text(path.read_bytes())
     start = text.lstrip()[:1]
     if start in ("{", "["):
         content = _json(json.loads(text), clock, video)
@@ -70,14 +77,18 @@ def read_content(path: Path, *, clock: Clock | None = None, video: str | None = 
         content = _mot(path, text)
     else:
         content = read_csv(text, clock=clock, video=video)
-    return replace(content, normalised=are_shares(content.rows))
+    return replace(_tidied(content), normalised=are_shares(content.rows))
+
+
+def _tidied(content: FileContent) -> FileContent:
+    return without_repeated_rows(with_known_names(content))
 
 
 def _json(content: Any, clock: Clock | None, video: str | None) -> FileContent:
     if isinstance(content, list):
         if content and all(isinstance(item, list) for item in content):
             return _ultralytics(content)
-        return _coco_results(content, clock)
+        return _coco_results(content, clock, video)
     names = {int(c["id"]): str(c["name"]).strip() for c in content["categories"]}
     frame_of = _frames_of_images(content, video)
     items = content["detections"] if "detections" in content else content["annotations"]
@@ -100,7 +111,12 @@ def _frames_of_images(content: Mapping[str, Any], video: str | None) -> dict[Any
     if any("frame_index" not in image for image in images):
         raise ValueError("images[] without frame_index: which frame of the video is each image?")
     titles = {item["id"]: str(item.get("name") or item.get("file_name") or "") for item in content.get("videos") or ()}
-    of = {image["id"]: titles.get(image.get("video_id"), str(image.get("video_id", ""))) for image in images}
+    of = {
+        image["id"]: titles.get(image["video_id"], str(image["video_id"]))
+        if "video_id" in image
+        else str(image.get("file_name") or "")
+        for image in images
+    }
     chosen = chosen_video(of.values(), video)
     return {i["id"]: int(i["frame_index"]) if is_of_video(of[i["id"]], chosen) else None for i in images}
 
@@ -111,13 +127,22 @@ def _frame(item: Mapping[str, Any], frame_of: Mapping[Any, int | None]) -> int |
     return frame_of[item["image_id"]] if frame_of else int(item["image_id"])
 
 
-def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None) -> FileContent:
+def _number_of(image_id: int | str) -> int:
+    """The number of an image: its id, or the digits at the end of its name (``frame_000012``)."""
+    found = _NUMBER_AT_END.fullmatch(image_id) if isinstance(image_id, str) else None
+    return int(found.group(2) if found else image_id)
+
+
+def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None, video: str | None) -> FileContent:
     if not content:
         raise ValueError("an empty list: of what categories?")
     unknown = {int(item["category_id"]) for item in content} - COCO_NAMES.keys()
     if unknown:
         raise ValueError(f"category_id {min(unknown)} is none of COCO's and the file names no categories")
-    frames = [int(item["frame_index"] if "frame_index" in item else item["image_id"]) for item in content]
+    titles = (str(item["image_id"]) + ".jpg" for item in content if isinstance(item.get("image_id"), str))
+    chosen = chosen_video(titles, video)
+    content = [item for item in content if is_of_video(f"{item.get('image_id')}.jpg", chosen)]
+    frames = [int(item["frame_index"]) if "frame_index" in item else _number_of(item["image_id"]) for item in content]
     first = int(counted_from_one(frames, clock))
     rows = [
         make_row(frame - first, COCO_NAMES[int(item["category_id"])], item["score"], corners_of(item["bbox"]))
@@ -130,13 +155,19 @@ def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None) -> 
 def _ultralytics(content: Sequence[Sequence[Mapping[str, Any]]]) -> FileContent:
     """A list of results, one for each frame, as of ``Results.to_json``."""
     rows = [
-        make_row(
-            frame, str(item["name"]), item["confidence"], tuple(float(item["box"][k]) for k in ("x1", "y1", "x2", "y2"))
-        )
+        make_row(frame, str(item["name"]), item["confidence"], _corners_around(item["box"]))
         for frame, items in enumerate(content)
         for item in items
     ]
     return FileContent(rows, names_of(rows), frozenset(range(len(content))))
+
+
+def _corners_around(box: Mapping[str, Any]) -> tuple[float, ...]:
+    """x1, y1, x2, y2 of a box, or around the four corners of a turned one (``x1`` to ``y4``)."""
+    if "x3" not in box:
+        return tuple(float(box[key]) for key in ("x1", "y1", "x2", "y2"))
+    x, y = ([float(box[f"{axis}{corner}"]) for corner in range(1, 5)] for axis in "xy")
+    return min(x), min(y), max(x), max(y)
 
 
 def _cvat(path: Path, video: str | None) -> FileContent:
@@ -197,18 +228,21 @@ def _mot(path: Path, text: str) -> FileContent:
     listed = path.with_name("labels.txt")
     names = dict(enumerate(listed.read_text(encoding="utf-8").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
     rows = []
-    for number, line in enumerate(csv.reader(text.splitlines()), start=1):
-        if not line:
+    lines = [[float(value) for value in line] for line in csv.reader(text.splitlines())]
+    # Results of trackers say -1 where a detector states its confidence.
+    unstated = all(len(values) > 6 and values[6] == -1 for values in lines if values)
+    for number, values in enumerate(lines, start=1):
+        if not values:
             continue
-        values = [float(value) for value in line]
         kind = int(values[7]) if len(values) > 7 and values[7] >= 0 and len(values) != 10 else 1
-        sure = values[6] if len(values) > 6 else 1.0
+        sure = values[6] if len(values) > 6 and not unstated else 1.0
         if values[0] < 1 or kind not in names:
             raise ValueError(f"line {number}: frame {values[0]:g}, class {kind}")
         if len(values) in (8, 9) and sure == 0:
             continue  # in a ground truth: not to be considered
         rows.append(make_row(int(values[0]) - 1, names[kind].strip(), sure, corners_of(values[2:6])))
-    return FileContent(rows, names_of(rows) or ("person",))
+    notes = ("the file states no confidences: all are 1",) if unstated else ()
+    return FileContent(rows, names_of(rows) or ("person",), notes=notes)
 
 
 def _yolo_folder(folder: Path, video: str | None) -> FileContent:
@@ -227,8 +261,13 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
     files = [(number - first, path) for _, number, path in named]
     listed = next((p for p in (folder / "classes.txt", folder.parent / "classes.txt") if p.is_file()), None)
     names = listed.read_text(encoding="utf-8").split("\n") if listed else COCO_CLASSES
-    rows = [row for frame, path in files for row in _yolo_rows(path, frame, names)]
+    lines = [(frame, values) for frame, path in files for values in _yolo_lines(path)]
+    # Ultralytics appends the track to boxes without confidences: a whole number, above 1 for all but the first track.
+    tracked = {values[5] for _, values in lines if len(values) == 6}
+    are_tracks = any(number > 1 for number in tracked) and all(number == int(number) for number in tracked)
+    rows = [_yolo_row(frame, values[:5] if are_tracks else values, names) for frame, values in lines]
     notes = [] if listed else ["the folder has no classes.txt: classes were read as COCO's 80"]
+    notes += ["the sixth numbers were read as tracks: the files state no confidences"] if are_tracks else []
     notes += [] if first else ["there is a file of frame 0: frames were counted from 0"]
     known = tuple(name.strip() for name in names if name.strip())
     frames = frozenset(frame for frame, _ in files)
@@ -236,13 +275,23 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
     return FileContent(rows, known, frames if empty else None, normalised=True, notes=tuple(notes))
 
 
-def _yolo_rows(path: Path, frame: int, names: Sequence[str]) -> Iterator[Row]:
+def _yolo_lines(path: Path) -> Iterator[list[float]]:
+    """Class, box, and confidence or track or both, of each line."""
     for line in path.read_text(encoding="utf-8").splitlines():
         values = [float(value) for value in line.split()]
+        if len(values) > _MOST_YOLO_FIELDS:
+            raise ValueError(
+                f"{path.name}: a line of {len(values)} numbers has an outline or key points; boxes are class, centre, "
+                "width, height, and confidence and track at most"
+            )
         if values:
-            x, y, width, height = values[1:5]
-            box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            yield make_row(frame, names[int(values[0])].strip(), values[5] if len(values) > 5 else 1.0, box)
+            yield values
+
+
+def _yolo_row(frame: int, values: Sequence[float], names: Sequence[str]) -> Row:
+    x, y, width, height = values[1:5]
+    box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return make_row(frame, names[int(values[0])].strip(), values[5] if len(values) > 5 else 1.0, box)
 
 
 UNREADABLE = (

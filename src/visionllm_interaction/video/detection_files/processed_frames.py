@@ -19,7 +19,7 @@ NO_OUTPUT = "no output of the detector"
 _CHANCE = 1e-3
 """A regular pattern counts if it would come about by chance less often than this."""
 _ROUNDS = 3
-_WINDOW, _LEAST_PERIOD, _SINGLE = 10, 4, 1.5
+_WINDOW, _FEWEST, _LEAST_PERIOD, _SINGLE = 10, 6, 4, 1.5
 """So many steps in a row, none shorter than this, show which frames were processed: at most so many times the shortest
 are single steps. Where a detector runs on every frame and finds something now and then, most steps are longer."""
 _SINGLE_SHARE, _UNEVEN_SHARE = 0.6, 0.85
@@ -102,6 +102,10 @@ def find_processed(frame_index: Ints) -> FrameGrid | UnevenFrames | None:
 def _periods(steps: Ints) -> Ints:
     """(n,) places between processed frames in each of ``steps`` (n,); 1 where nothing shows that there is more."""
     periods = np.ones(len(steps), np.int64)
+    if _FEWEST <= len(steps) < _WINDOW:
+        # Of so few, each must be a single one.
+        least = int(steps.min())
+        return periods * least if least >= 2 * _LEAST_PERIOD and steps.max() <= _SINGLE * least else periods
     for begin in range(len(steps) - _WINDOW + 1):
         near = steps[begin : begin + _WINDOW]
         least = int(near.min())

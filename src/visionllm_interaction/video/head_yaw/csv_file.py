@@ -13,11 +13,13 @@ from visionllm_interaction.core.detection_table import HeadTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.utils.text_encodings import decode_text
 
 COLUMNS = ("frame_index", "x", "y", "yaw_deg")
 """Required columns; further columns are ignored."""
 SUFFIX = ".heads.csv"
 _MOST_DEG = 180.0
+_MANY, _TURNED_DEG = 10, 20.0
 
 
 def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] = (1.0, 1.0)) -> HeadTable:
@@ -42,6 +44,12 @@ def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] 
     return HeadTable(indices, values[:, :2] * np.array(scale), values[:, 2])
 
 
+def look_like_radians(heads: HeadTable) -> bool:
+    """Whether the angles of many heads are within ±π, and some of them beyond 20° only if they are radians."""
+    widest = float(np.abs(heads.yaw_deg).max(initial=0.0))
+    return len(heads.yaw_deg) >= _MANY and math.radians(_TURNED_DEG) < widest <= math.pi
+
+
 def heads_file(given: Path, video: Path) -> Path | None:
     """The head file of ``video``: ``given`` itself or, in a folder ``given``, ``STEM.heads.csv`` if it exists."""
     if not given.is_dir():
@@ -52,17 +60,21 @@ def heads_file(given: Path, video: Path) -> Path | None:
 
 def _rows(path: Path, all_frames: set[int]) -> Iterator[tuple[int, float, float, float]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = decode_text(path.read_bytes())
+    except OSError as error:
         raise _refused(path, found=str(error)) from error
-    reader = csv.DictReader(text.splitlines())
+    header, *lines = text.splitlines() or [""]
+    separator = max(",;\t", key=header.count)
+    names = [name.strip().casefold() for name in next(csv.reader([header], delimiter=separator), [])]
+    reader = csv.DictReader(lines, fieldnames=names, delimiter=separator)
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise _refused(path, found=f"no column {', '.join(missing)}")
     for line, row in enumerate(reader, start=2):
         try:
-            index, numbers = int(row["frame_index"]), [float(row[name]) for name in COLUMNS[1:]]
-        except (TypeError, ValueError) as error:
+            cells = [row[name].replace(",", ".") for name in COLUMNS]
+            index, numbers = int(cells[0]), [float(cell) for cell in cells[1:]]
+        except (AttributeError, TypeError, ValueError) as error:
             raise _refused(path, found=f"line {line}: {error}") from error
         if index not in all_frames:
             raise _refused(path, found=f"line {line}: frame {index}, which the video does not have")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from visionllm_interaction.video.detection_files.processed_frames import (
 )
 
 TRUTH_FILE = "truth.json"
+_OUTSIDE_SHARE = 0.1
+"""If the middles of more boxes lie outside of the image, they are of an image of another size."""
 _MOST_FRAMES = 2**62
 """More than any video has, and still an int64."""
 
@@ -217,6 +219,7 @@ def read_detections(
                 raise ValueError("boxes in shares of an image of unknown size")
             scale = (scale[0] * stored_px[0], scale[1] * stored_px[1])
         rows = [(frame, name, sure, _scaled(box, scale), track) for frame, name, sure, box, track in content.rows]
+        _check_places([row[3] for row in content.rows], None if content.normalised else stored_px)
         _check_frames([row[0] for row in rows])
         _check_frames(content.processed or ())
     except UNREADABLE as error:
@@ -229,6 +232,21 @@ def _check_frames(numbers: Iterable[int]) -> None:
     impossible = next((number for number in numbers if not -_MOST_FRAMES <= number <= _MOST_FRAMES), None)
     if impossible is not None:
         raise ValueError(f"frame {impossible:.3g} does not exist")
+
+
+def _check_places(boxes_xyxy: Sequence[Sequence[float]], stored_px: tuple[int, int] | None) -> None:
+    """Refuse boxes (xyxy, stored pixels) of which many lie outside: they are of an image of another size."""
+    if stored_px is None or not boxes_xyxy:
+        return
+    corners = np.array(boxes_xyxy, np.float64)
+    middles = (corners[:, :2] + corners[:, 2:]) / 2
+    outside = int((middles > np.array(stored_px)).any(axis=1).sum())
+    if outside > _OUTSIDE_SHARE * len(corners):
+        width, height = (f"{value:.0f}" for value in corners[:, 2:].max(axis=0))
+        raise ValueError(
+            f"{outside} of {len(corners)} boxes lie outside of the image of {stored_px[0]} x {stored_px[1]} pixels "
+            f"(they reach to {width}, {height}): boxes are in pixels of the image as it is stored"
+        )
 
 
 def _scaled(box_xyxy: Iterable[Any], scale: Scale) -> tuple[float, float, float, float]:

@@ -284,7 +284,7 @@ def track_from_file(
         scale=info.stored_to_square,
         stored_px=(info.stored_width or info.width, info.stored_height or info.height),
         clock=lambda: read_times(path, config=_every_frame(config))[1].timestamp_s,
-        video=path.name,
+        video=str(path.absolute()),
     )
     if given.is_sampled:
         reader = VideoReader(path, config=_every_frame(config).decode)

@@ -27,6 +27,7 @@ from visionllm_interaction.video.tracking.identity_switch_correction import (
     split_where_replaced,
 )
 from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
+from visionllm_interaction.video.tracking.roles import role_of
 from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets
 
 
@@ -144,7 +145,7 @@ def summarise_tracks(detections: DetectionTable, frames: FrameTable, *, roles: M
             Track(
                 track_id=track_id,
                 category=category,
-                role=roles.get(str(track_id), roles.get(category)),
+                role=roles.get(str(track_id)) or role_of(roles, category),
                 begin_s=float(own.timestamp_s[0]),
                 end_s=end_of[int(own.frame_index[-1])],
                 n_detections=int(seen.sum()),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.utils.spreadsheet_tables import read_table
 
 ROLES: tuple[str, ...] = ("child", "caregiver")
 CATEGORY_ROLES: Mapping[str, str] = {
@@ -24,7 +24,8 @@ def load_roles(path: StrPath) -> dict[str, str]:
     """Read a mapping of names to roles.
 
     Args:
-        path: CSV file with the columns ``name,role``; a name is a category or a track id.
+        path: CSV file (commas, semicolons or tabs) with the columns ``name`` and ``role``, in any case and order; a
+            name is a category or a track id. Other columns and blank lines do not count.
 
     Returns:
         Role by name.
@@ -34,15 +35,14 @@ def load_roles(path: StrPath) -> dict[str, str]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        columns, rows = read_table(path)
+    except OSError as error:
         raise _refused(path, found=str(error)) from error
-    reader = csv.DictReader(text.splitlines())
-    if tuple(reader.fieldnames or ()) != _COLUMNS:
-        raise _refused(path, found=f"columns {', '.join(reader.fieldnames or ()) or 'none'}")
+    if any(columns.count(name) != 1 for name in _COLUMNS):
+        raise _refused(path, found=f"columns {', '.join(columns) or 'none'}")
     roles: dict[str, str] = {}
-    for line, row in enumerate(reader, start=2):
-        name, role = (row["name"] or "").strip(), (row["role"] or "").strip()
+    for line, row in rows:
+        name, role = row["name"], row["role"].casefold()
         if not name or name in roles or role not in ROLES:
             raise _refused(path, found=f"line {line}: name {name!r}, role {role!r}")
         roles[name] = role
@@ -50,8 +50,39 @@ def load_roles(path: StrPath) -> dict[str, str]:
 
 
 def resolve_roles(overrides: Mapping[str, str]) -> dict[str, str]:
-    """The default roles by category name, overridden by ``overrides``."""
-    return {**CATEGORY_ROLES, **overrides}
+    """The default roles by category name, overridden by ``overrides``, whatever the case of their names."""
+    given = {name.casefold() for name in overrides}
+    return {**{name: role for name, role in CATEGORY_ROLES.items() if name not in given}, **overrides}
+
+
+def role_of(roles: Mapping[str, str], category: str) -> str | None:
+    """The role of a category: by its name as it is written, else whatever its case.
+
+    Args:
+        roles: role by name.
+        category: name of the category.
+
+    Returns:
+        The role, or ``None``.
+    """
+    if category in roles:
+        return roles[category]
+    return next((role for name, role in roles.items() if name.casefold() == category.casefold()), None)
+
+
+def unused_names(roles: Mapping[str, str], categories: Iterable[str], track_ids: Iterable[int]) -> tuple[str, ...]:
+    """Names of a file of roles that neither a category nor a track has.
+
+    Args:
+        roles: role by name.
+        categories: the categories that are looked for.
+        track_ids: the tracks of the video.
+
+    Returns:
+        The names, as they are written; those of :data:`CATEGORY_ROLES` need not occur.
+    """
+    known = {*CATEGORY_ROLES, *(name.casefold() for name in categories), *map(str, track_ids)}
+    return tuple(name for name in roles if name.casefold() not in known)
 
 
 def _refused(path: Path, *, found: str) -> InputDataError:
