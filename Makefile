@@ -43,7 +43,7 @@ coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's li
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
-check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies, docs
+check: $(VENV)/.ready-dev check-secrets ## Lint, format, types, import contracts, dependencies, docs, secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pydoclint --config=pyproject.toml --quiet src
@@ -51,6 +51,10 @@ check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/zensical build --clean --strict
+
+check-secrets: $(VENV)/.ready-dev ## Passwords, keys and tokens in files that git tracks; .secrets-allowed says what is none, and why
+	mapfile -t allowed < <(grep '^--' .secrets-allowed); git ls-files -z \
+	  | xargs -0 -n 200 -P $(WORKERS) $(BIN)/detect-secrets-hook --no-verify "$${allowed[@]}"
 
 check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitoring files, by the checkers of each kind
 	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile tests/deploy/stand_ins/*/Dockerfile
@@ -188,4 +192,4 @@ $(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
 	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
 	@touch $@
 
-.PHONY: check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock client format clean
+.PHONY: check-secrets check-vulnerabilities images test-api-fuzz test-base release-files check-deploy bench-validity bench-service bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-compose test-slurm bench bench-annotations bench-analysis bench-video install lock client format clean

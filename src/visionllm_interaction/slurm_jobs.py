@@ -28,8 +28,9 @@ class SlurmResources:
     """What a job asks the cluster for; what is not named is left to the recipe, and to the cluster.
 
     Attributes:
-        gpus: number of GPUs.
-        cpus: cores.
+        gpus: number of GPUs; of each node, where ``nodes`` is named.
+        nodes: number of nodes that train together.
+        cpus: cores; of each node.
         memory: for example ``32G``.
         time: limit, as Slurm writes it: ``24:00:00``, ``2-00:00:00``.
         array: numbers of an array's jobs: ``0-15``, ``0-15%4``.
@@ -38,6 +39,7 @@ class SlurmResources:
     """
 
     gpus: int | None = None
+    nodes: int | None = None
     cpus: int | None = None
     memory: str | None = None
     time: str | None = None
@@ -62,7 +64,7 @@ class SlurmResources:
             value = getattr(self, name)
             if value is not None and not pattern.fullmatch(value):
                 raise UsageError(f"--{name} cannot be read.", expected=f"for example {example}", found=value)
-        names = {"cpus": "cpus-per-task", "memory": "mem"}
+        names = {"cpus": "cpus-per-task", "memory": "mem"} | ({"gpus": "gpus-per-node"} if self.nodes else {})
         return [f"--{names.get(key, key)}={value}" for key, value in asdict(self).items() if value is not None]
 
 
@@ -99,9 +101,17 @@ def prepare_job(recipe: Recipe, arguments: Sequence[str], resources: SlurmResour
         The job.
 
     Raises:
-        UsageError: if a value is none that Slurm reads, or the list of videos is not there.
+        UsageError: if a value is none that Slurm reads, the list of videos is not there, or several nodes are asked for
+            where each would do the same work.
         ConfigError: if a setting is wrong; the job would find out after it has waited for its turn.
     """
+    if recipe != "train" and (resources.nodes or 1) > 1:
+        raise UsageError(
+            "Only a training runs on several nodes together.",
+            expected="--nodes with train",
+            found=f"--nodes {resources.nodes} with {recipe}",
+            fix="--array 0-15 shares the work among jobs",
+        )
     if recipe == "analyze" and not (arguments and Path(arguments[0]).is_file()):
         raise UsageError(
             "A list of videos is needed first.",

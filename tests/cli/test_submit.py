@@ -26,6 +26,14 @@ def test_a_dry_run_shows_the_call_and_the_script(capsys: pytest.CaptureFixture[s
     assert job["script"].startswith("#!/usr/bin/env bash") and "visionllm tune" in job["script"]
 
 
+def test_gpus_are_those_of_each_node_where_nodes_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(app, ["submit", "train", "--dry-run", "--json", "--nodes", "2", "--gpus", "4"]) == 0
+    command = json.loads(capsys.readouterr().out)["command"]
+    assert {"--nodes=2", "--gpus-per-node=4"} <= set(command) and "--gpus=4" not in command
+    assert run_app(app, ["submit", "tune", "--dry-run", "--nodes", "2"]) == 2
+    assert "Only a training runs on several nodes together" in capsys.readouterr().err
+
+
 def test_what_a_single_job_says_goes_to_a_file_with_its_number(capsys: pytest.CaptureFixture[str]) -> None:
     """Outside of an array the recipe's own name for it would end in 4294967294."""
     assert run_app(app, ["submit", "tune", "--dry-run", "--json"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -17,8 +18,9 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from deploy_checks import REPO
+from deploy_checks import REPO, assert_complete_run, tiny_training
 
+from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.slurm_jobs import Recipe, recipes_folder
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -56,6 +58,23 @@ def test_image_label_is_the_version() -> None:
     label = re.search(r'image\.version="([^"]+)"', (REPO / "deploy/docker/Dockerfile").read_text())
     assert label is not None
     assert label[1] == PROJECT["version"]
+
+
+def test_only_images_that_compute_on_gpus_ask_for_them() -> None:
+    """Under NVIDIA's runtime `all` is every GPU of the machine, for a container that needs none as well."""
+    stages = re.split(r"^FROM ", (REPO / "deploy/docker/Dockerfile").read_text(), flags=re.MULTILINE)[1:]
+    parents = {name: parent for parent, _, name in (stage.split("\n", 1)[0].split()[:3] for stage in stages)}
+    asking = {stage.split()[2] for stage in stages if "NVIDIA_VISIBLE_DEVICES" in stage}
+
+    def asks(stage: str) -> bool:
+        return stage in asking or (stage in parents and asks(parents[stage]))
+
+    assert {name: asks(name) for name in ("cpu", "cluster", "train", "serve")} == {
+        "cpu": False,
+        "cluster": False,
+        "train": True,
+        "serve": True,
+    }
 
 
 def test_compose_has_its_services_and_pinned_images() -> None:
@@ -270,6 +289,73 @@ def test_a_job_whose_time_is_up_in_its_first_step_is_queued_again(
         job.kill()
     assert job.returncode == 0 and "time is nearly up" in said
     assert (tmp_path / "calls").read_text().splitlines()[1:] == ["scancel --signal=TERM 7", "scontrol requeue 7"]
+
+
+@pytest.mark.parametrize(
+    ("slurm", "launcher"),
+    [
+        ({}, "-o"),
+        ({"SLURM_GPUS_ON_NODE": "1"}, "-o"),
+        ({"SLURM_GPUS_ON_NODE": "4"}, "--nnodes=1 --nproc-per-node=4 --standalone --no-python"),
+        (
+            {"SLURM_GPUS_ON_NODE": "4", "SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "gpu[7-8]"},
+            "--nnodes=2 --nproc-per-node=4 --rdzv-backend=c10d --rdzv-id=70123 --rdzv-endpoint=gpu7:20123 --no-python",
+        ),
+        (
+            {"SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "gpu[7-8]"},
+            "--nnodes=2 --nproc-per-node=1 --rdzv-backend=c10d --rdzv-id=70123 --rdzv-endpoint=gpu7:20123 --no-python",
+        ),
+    ],
+    ids=["no GPU", "1 GPU", "4 GPUs", "2 nodes of 4 GPUs", "2 nodes without GPUs"],
+)
+@pytest.mark.parametrize("image", [None, "visionllm.sif"])
+def test_every_gpu_of_a_training_job_gets_a_process(
+    slurm: dict[str, str], launcher: str, image: str | None, tmp_path: Path
+) -> None:
+    environment = _fake_cluster(tmp_path) | {"SLURM_JOB_ID": "70123", "SLURM_CPUS_PER_TASK": "8"} | slurm
+    environment |= {"VISIONLLM_IMAGE": image} if image else {"VISIONLLM_VENV": "/venv"}
+    (tmp_path / "bin/srun").write_text('#!/bin/sh\necho "threads=$OMP_NUM_THREADS $*" >>calls\n')
+    (tmp_path / "bin/scontrol").write_text("#!/bin/sh\necho gpu7\necho gpu8\n")
+    recipe = ["bash", str(REPO / "deploy/slurm/train.sbatch"), "-o", "data.root=x"]
+    subprocess.run(recipe, cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    [call] = (tmp_path / "calls").read_text().splitlines()
+    processes = int(slurm.get("SLURM_GPUS_ON_NODE", "1"))
+    assert call.startswith(f"threads={8 // processes} ")
+    apptainer = f"--nv --bind {tmp_path} --pwd {tmp_path} {image}"
+    if launcher == "-o":
+        started = f"apptainer run {apptainer}" if image else "/venv/bin/visionllm"
+    else:
+        torchrun = f"apptainer exec {apptainer} torchrun" if image else "/venv/bin/torchrun"
+        started = f"{torchrun} {launcher} {'visionllm' if image else '/venv/bin/visionllm'}"
+    assert call.endswith(f".log {started} run --json -o data.root=x")
+
+
+def test_a_training_job_has_one_task_on_each_node() -> None:
+    """`--ntasks=1` would make Slurm give back all nodes but one."""
+    directives = re.findall(r"^#SBATCH (--\S+)", (REPO / "deploy/slurm/train.sbatch").read_text(), flags=re.MULTILINE)
+    assert "--ntasks-per-node=1" in directives
+    assert not [option for option in directives if option.startswith("--ntasks=")]
+
+
+@pytest.mark.slow
+def test_a_training_job_of_two_processes_does_what_one_does(tmp_path: Path) -> None:
+    make_toyroom(tmp_path / "toyroom", images=16, videos=0, seed=5)
+    losses = []
+    for processes in ("1", "2"):
+        folder = tmp_path / processes
+        folder.mkdir()
+        slurm = {"VISIONLLM_PROCESSES": processes, "VISIONLLM_VENV": sys.prefix}
+        environment = _fake_cluster(folder) | slurm | {"CUDA_VISIBLE_DEVICES": ""}
+        (folder / "bin/srun").write_text('#!/bin/sh\nshift 2\nexec "$@" >>log\n')
+        settings = ["-o", "data.root=../toyroom", *tiny_training(epochs=1), "-o", "model.normalization=group"]
+        recipe = ["bash", str(REPO / "deploy/slurm/train.sbatch"), *settings, "-o", "tracking.kind=none"]
+        done = subprocess.run(recipe, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        json.loads((folder / "log").read_text())  # of the first process only
+        run = assert_complete_run(folder / "artifacts")
+        with (run / "model_trainer/metrics.csv").open() as metrics:
+            losses.append(float(next(csv.DictReader(metrics))["train_loss"]))
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
 
 
 def test_a_tuning_job_that_waits_for_another_is_queued_again(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def submit(
         list[str] | None,
         typer.Argument(help="After --: options of `visionllm run` or `tune`; or a list of videos and `analyze`'s."),
     ] = None,
-    gpus: Annotated[int | None, typer.Option(min=0)] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="With --nodes: of each node.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Nodes that train together.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Cores.")] = None,
     memory: Annotated[str | None, typer.Option(help="For example 32G.")] = None,
     time: Annotated[str | None, typer.Option(help="Limit, for example 24:00:00; then it queues itself again.")] = None,
@@ -48,7 +49,7 @@ def submit(
     """Train, tune or analyse as a job of a Slurm cluster; --dry-run shows the job."""
     from visionllm_interaction.slurm_jobs import SlurmResources, prepare_job, submit_job
 
-    resources = SlurmResources(gpus, cpus, memory, time, array, partition, account)
+    resources = SlurmResources(gpus, nodes, cpus, memory, time, array, partition, account)
     job = prepare_job(recipe, arguments or (), resources)
     if not dry_run:
         job = submit_job(job)
