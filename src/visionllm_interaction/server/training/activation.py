@@ -75,7 +75,8 @@ def activated(models_dir: Path, configured: Path | None) -> Path | None:
         return None
     try:
         record.path.stat()
-        fault = "another content" if record.sha256 not in (None, sha256_file(record.path)) else None
+        known = record.sha256  # of some detectors, such as a folder, there is none
+        fault = "another content" if known is not None and sha256_file(record.path) != known else None
     except (OSError, InputDataError) as error:
         fault = type(error).__name__
     if fault is not None:
