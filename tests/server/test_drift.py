@@ -26,11 +26,12 @@ from visionllm_interaction.core.unit_histogram import unit_histogram
 from visionllm_interaction.server.jobs.queue import JobQueue
 from visionllm_interaction.server.jobs.worker import PROGRESS, SEEN, AnalysisRequest
 from visionllm_interaction.server.jobs.worker_pool import Worker
-from visionllm_interaction.server.monitoring import training_baseline
+from visionllm_interaction.server.monitoring import lasting_failures, training_baseline
 from visionllm_interaction.server.monitoring.drift import LEAST, WINDOW, SeenWindow, TrainingBaseline
 from visionllm_interaction.server.monitoring.monitor import Monitor
 from visionllm_interaction.server.monitoring.seen_images import EVERY, SeenImage, WatchedDetector, brightness_of
 from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines, read_baseline
+from visionllm_interaction.server.training import activation
 from visionllm_interaction.utils.hashing import sha256_file
 
 CATEGORIES = Categories.from_pairs([(1, "child"), (7, "ball")])
@@ -361,3 +362,76 @@ def test_no_request_waits_for_distances_or_runs(run: Path, monkeypatch: pytest.M
     monkeypatch.setattr(SeenWindow, "distances", watched)
     assert registry.get_sample_value("visionllm_drift", {"kind": "class_mix"}) == pytest.approx(1.0)
     assert held == [False]
+
+
+def _noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    levels: list[str] = []
+    for level in ("debug", "info", "warning"):
+        monkeypatch.setattr(lasting_failures.log, level, lambda *_, said=level, **__: levels.append(said))
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("confidences", "brightness"),
+    [((1, 2, 3), {"train": (0,) * 49 + (5,)}), ((), {"train": (1,) * 50, "val": (1,) * 10}), ((1,) * 60, {})],
+)
+def test_histograms_with_other_bins_are_not_compared(
+    confidences: tuple[int, ...], brightness: dict[str, tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests = SimpleNamespace(
+        transformation=SimpleNamespace(annotations_per_category={"train": {"child": 3}}),
+        validation=SimpleNamespace(brightness=brightness),
+        training=SimpleNamespace(validation_confidences=confidences),
+    )
+    baseline = training_baseline._baseline_of(manifests)  # type: ignore[arg-type]
+    known = dict(window_of(seen("child", "child"), LEAST).distances(baseline))
+    same_bins = bool(brightness) and all(len(counts) == 50 for counts in brightness.values())
+    assert set(known) == ({"class_mix", "brightness"} if same_bins else {"class_mix"})
+
+
+def test_what_cannot_be_compared_is_said_once_and_the_other_metrics_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels, faults = _noted(monkeypatch), [PermissionError(13, "denied", "detector.pt")]
+
+    def serving() -> Path | None:
+        if faults:
+            raise faults[0]
+        return None
+
+    monitor = Monitor(serving, tmp_path)
+    registry = CollectorRegistry()
+    monitor.register(registry)
+    for _ in range(3):
+        assert b"visionllm_drift" in generate_latest(registry)
+    assert levels == ["warning", "debug", "debug"]
+    faults.clear()
+    for _ in range(3):
+        generate_latest(registry)
+    assert levels[3:] == ["info"]
+
+
+def test_a_detector_file_that_cannot_be_read_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels, known = _noted(monkeypatch), KnownBaselines(tmp_path)
+    for _ in range(3):
+        assert known.of(tmp_path / "gone.pt") is None
+    (tmp_path / "gone.pt").touch()
+    for _ in range(2):
+        known.of(tmp_path / "gone.pt")
+    assert levels == ["warning", "debug", "debug", "info"]
+
+
+@pytest.mark.parametrize("damaged", ["record", "file"])
+def test_an_activated_detector_that_cannot_be_read_leaves_that_of_the_configuration(
+    damaged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[dict[str, str]] = []
+    monkeypatch.setattr(activation.log, "warning", lambda _, **said: warned.append(said))
+    unreadable = tmp_path / "folder.pt"
+    unreadable.mkdir()  # reading it is an OSError, for root as well
+    record = activation.ActivatedDetector(path=unreadable, sha256="0" * 64, in_place_of="own.pt").model_dump_json()
+    (tmp_path / activation.RECORD).write_text(record if damaged == "file" else record[:20])
+    serving = activation.ServingFile(tmp_path, Path("own.pt"))
+    assert [serving() for _ in range(3)] == [Path("own.pt")] * 3
+    assert [said["path"] for said in warned] == [str(unreadable if damaged == "file" else tmp_path / activation.RECORD)]
+    assert "activate" in warned[0]["fix"]

@@ -380,6 +380,14 @@ def test_bytes_that_come_once_the_video_was_accepted_are_not_kept(tmp_path: Path
     assert not uploads.file(upload).exists()
 
 
+def test_an_upload_that_is_given_up_before_it_is_finished_stays_gone(tmp_path: Path) -> None:
+    uploads = ResumableUploads(tmp_path, expiry_s=3600)
+    upload = uploads.create(name="a.mp4", length=10, options=JobOptions(), project="default")
+    uploads.delete(upload.upload_id)
+    uploads.finish(upload, "job-0")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cancelling_reaches_a_job_that_runs_within_two_seconds(client: TestClient, toy_video: Path) -> None:
     erase_all(client)
     job = client.post("/v1/videos", files={"file": ("toy.mp4", toy_video.read_bytes())}).raise_for_status().json()

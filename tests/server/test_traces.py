@@ -22,6 +22,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.http.known_methods import method_label
 from visionllm_interaction.server.monitoring import traces as traces_module
 from visionllm_interaction.server.monitoring.job_runs import JobRun
 from visionllm_interaction.server.monitoring.monitor import Monitor
@@ -218,3 +219,7 @@ def test_a_job_is_counted_once_by_the_host_that_ran_it() -> None:
         with pytest.raises(error):
             run_of(monitor, work)
     assert observed(monitor) == {("analysis", one): 1.0 for one in ("done", "failed", "cancelled")}
+
+
+def test_methods_that_a_client_makes_up_are_counted_as_one() -> None:
+    assert [method_label(method) for method in ("GET", "BREW", "get", "X" * 99)] == ["GET", "other", "other", "other"]

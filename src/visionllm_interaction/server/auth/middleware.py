@@ -32,6 +32,7 @@ from visionllm_interaction.server.auth.login import OIDC_PATHS
 from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.http.client_timeouts import being_stopped
+from visionllm_interaction.server.http.known_methods import method_label
 from visionllm_interaction.server.problem_details import build_problem, problem_response
 from visionllm_interaction.server.state import ServiceContext
 from visionllm_interaction.utils.logs import REQUEST_ID
@@ -112,8 +113,9 @@ class AccessMiddleware:
             await _from_exception(scope, being_stopped())(scope, receive, relay.send)
         finally:
             route = _route_label(scope)
-            self._metrics.requests.labels(scope["method"], route, relay.status).inc()
-            self._metrics.latency.labels(scope["method"], route).observe(time.perf_counter() - begin)
+            method = method_label(scope["method"])
+            self._metrics.requests.labels(method, route, relay.status).inc()
+            self._metrics.latency.labels(method, route).observe(time.perf_counter() - begin)
             self._trace(scope, route, relay.status, begin_ns=begin_ns)
 
     def _trace(self, scope: Scope, route: str, status: int, *, begin_ns: int) -> None:

@@ -189,10 +189,16 @@ class ResumableUploads:
         return self._folder / upload.upload_id / _DATA
 
     def finish(self, upload: ResumableUpload, job_id: str) -> None:
-        """Remember the job of a complete upload, and forget what it is called: the video has its own record."""
+        """Remember the job of a complete upload, and forget what it is called: the video has its own record.
+
+        An upload that was given up or has expired meanwhile stays gone.
+        """
         done = upload.model_copy(update={"job_id": job_id, "name": "", "fingerprint": ""})
         folder = self._folder / upload.upload_id
-        write_file(folder / _RECORD, done.model_dump_json().encode())
+        try:
+            write_file(folder / _RECORD, done.model_dump_json().encode(), parents=False)
+        except FileNotFoundError:
+            return
         for name in (_DATA, _LINK):
             (folder / name).unlink(missing_ok=True)
 

@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 
 from visionllm_interaction.core.unit_histogram import BINS
 from visionllm_interaction.server.monitoring.drift import SeenWindow, TrainingBaseline
+from visionllm_interaction.server.monitoring.lasting_failures import LastingFailure
 from visionllm_interaction.server.monitoring.seen_images import SeenImage, brightness_of
 from visionllm_interaction.server.monitoring.training_baseline import KnownBaselines
-from visionllm_interaction.utils.logs import log
 
 _JOB_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 BRIGHTNESS_EVERY_S = 0.5
@@ -39,6 +39,10 @@ class Monitor(Collector):
         self._seen_by: Path | None = None
         self._lock = threading.Lock()
         self._next_brightness_s, self._is_measuring = 0.0, False
+        fix = "look at the file and the folder of detectors; if nothing is wrong there, report it"
+        self._no_brightness = LastingFailure("the brightness of an image is not measured", fix="look at free memory")
+        self._not_counted = LastingFailure("what the detector saw is not counted", fix=fix)
+        self._not_compared = LastingFailure("what the detector sees is not compared with its training", fix=fix)
         self._jobs = Histogram(
             "visionllm_job_seconds",
             "Seconds that jobs ran, without their time in the queue.",
@@ -92,14 +96,15 @@ class Monitor(Collector):
                 return
             except Exception as error:  # noqa: BLE001 (no thread, no memory: it is counted without its brightness)
                 self._is_measuring = False
-                log.debug("the brightness of an image is not measured", error=type(error).__name__)
+                self._no_brightness.failed(error)
         self.saw(seen, by=by)
 
     def _measure(self, data: bytes, seen: SeenImage, by: Path) -> None:
         try:
             seen = replace(seen, brightness=brightness_of(data))
+            self._no_brightness.worked()
         except Exception as error:  # noqa: BLE001 (counted without it)
-            log.debug("the brightness of an image is not measured", error=type(error).__name__)
+            self._no_brightness.failed(error)
         finally:
             self._is_measuring = False
         self.saw(seen, by=by)
@@ -118,8 +123,9 @@ class Monitor(Collector):
                 window = self._window_of(serving)
                 if serving is not None and by is not None and by.absolute() == serving.absolute():
                     window.add(seen)
+            self._not_counted.worked()
         except Exception as error:  # noqa: BLE001 (for example a folder that cannot be asked which detector serves)
-            log.debug("what the detector saw is not counted", error=type(error).__name__)
+            self._not_counted.failed(error)
 
     def _count(self, seen: SeenImage) -> None:
         for category in seen.categories:
@@ -140,11 +146,17 @@ class Monitor(Collector):
         light = GaugeMetricFamily(
             "visionllm_training_brightness", "Quantiles of the mean luma of the training data.", labels=["quantile"]
         )
-        serving = self._serving()
-        with self._lock:  # requests wait for it: what takes longer than a copy is done without it
-            window = self._window_of(serving).copy()
-        baseline = self._baselines.of(serving) or TrainingBaseline({})
-        for kind, distance in window.distances(baseline):
+        baseline, known = TrainingBaseline({}), {}
+        try:
+            serving = self._serving()
+            with self._lock:  # requests wait for it: what takes longer than a copy is done without it
+                window = self._window_of(serving).copy()
+            baseline = self._baselines.of(serving) or baseline
+            known = dict(window.distances(baseline))
+            self._not_compared.worked()
+        except Exception as error:  # noqa: BLE001 (all other metrics go on)
+            self._not_compared.failed(error)
+        for kind, distance in known.items():
             distances.add_metric([kind], distance)
         for category, share in baseline.shares().items():
             shares.add_metric([category], share)

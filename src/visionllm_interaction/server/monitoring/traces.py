@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from visionllm_interaction import __version__
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.server.http.known_methods import method_label
 from visionllm_interaction.utils.extras import explain_missing
 
 EXPORT_TIMEOUT_S = 3.0
@@ -25,7 +26,6 @@ STOP_S = 2.0
 COMPLAIN_EVERY_S = 600.0
 """A collector that is away is complained of this often."""
 _PATH = "/v1/traces"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.sdk._shared_internal",
@@ -101,7 +101,7 @@ class Traces:
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        known = method if method in _METHODS else "_OTHER"
+        known = method_label(method, other="_OTHER")
         client = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
         attributes = {
             "http.request.method": known,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from visionllm_interaction.artifacts.runs import list_runs, run_of
-from visionllm_interaction.errors import ManifestError
+from visionllm_interaction.core.unit_histogram import BINS
+from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.server.monitoring.drift import TrainingBaseline
+from visionllm_interaction.server.monitoring.lasting_failures import LastingFailure
 from visionllm_interaction.server.training.run_reports import RunManifests
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.logs import log
 
 
 def read_baseline(checkpoint: Path, artifacts: Path | None) -> TrainingBaseline | None:
@@ -24,7 +26,8 @@ def read_baseline(checkpoint: Path, artifacts: Path | None) -> TrainingBaseline 
         What its run says; None of a ready-made model, an exported one, and one whose run is not here.
 
     Raises:
-        OSError: if the checkpoint or the folder of runs cannot be read.
+        OSError: if the folder of runs cannot be read.
+        InputDataError: if the checkpoint cannot be read.
     """
     own = run_of(checkpoint)
     runs = [*([own] if own else []), *(reversed(list_runs(artifacts)) if artifacts else [])]
@@ -44,12 +47,18 @@ def _manifests(run: Path) -> RunManifests | None:
 
 def _baseline_of(run: RunManifests) -> TrainingBaseline:
     per_category = run.transformation.annotations_per_category if run.transformation else {}
-    brightness = run.validation.brightness.values() if run.validation else ()
+    brightness = list(run.validation.brightness.values()) if run.validation else []
+    confidences = run.training.validation_confidences if run.training else ()
     return TrainingBaseline(
         per_category.get("train", {}),
-        run.training.validation_confidences if run.training else (),
-        tuple(sum(counts) for counts in zip(*brightness, strict=True)),
+        confidences if _has_our_bins(confidences) else (),
+        tuple(map(sum, zip(*brightness, strict=True))) if all(map(_has_our_bins, brightness)) else (),
     )
+
+
+def _has_our_bins(histogram: Sequence[int]) -> bool:
+    """Whether a histogram can be compared: a manifest made by another version, or by hand, may have other bins."""
+    return len(histogram) == BINS
 
 
 class KnownBaselines:
@@ -63,6 +72,10 @@ class KnownBaselines:
         self._artifacts = artifacts
         self._known: tuple[tuple[Path, int, int] | None, TrainingBaseline | None] = (None, None)
         self._lock = threading.Lock()
+        self._unread = LastingFailure(
+            "what the detector was trained on cannot be read",
+            fix="make the file of the detector and the folder of runs readable",
+        )
 
     def of(self, checkpoint: Path | None) -> TrainingBaseline | None:
         """The baseline of a detector; None: it is not known, cannot be read now, or there is no detector."""
@@ -74,7 +87,8 @@ class KnownBaselines:
                 key = (checkpoint, stat.st_mtime_ns, stat.st_size)
                 if self._known[0] != key:
                     self._known = (key, read_baseline(checkpoint, self._artifacts))
-            except OSError as error:
-                log.debug("what the detector was trained on cannot be read", error=type(error).__name__)
+            except (OSError, InputDataError) as error:
+                self._unread.failed(error)
                 return None
+            self._unread.worked()
             return self._known[1]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.detection.promotion.config import PromoteConfig
-from visionllm_interaction.errors import VisionLLMError
+from visionllm_interaction.errors import InputDataError, VisionLLMError
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.training.detectors import KnownDetector
 from visionllm_interaction.server.training.gate_process import GateRequest, GateVerdict
@@ -61,13 +61,30 @@ def activated(models_dir: Path, configured: Path | None) -> Path | None:
     """
     try:
         record = ActivatedDetector.model_validate_json((models_dir / RECORD).read_bytes())
-    except (OSError, ValidationError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        log.warning(
+            "the record of the activated detector cannot be read; that of the configuration serves",
+            path=str(models_dir / RECORD),
+            error=type(error).__name__,
+            fix="make it readable and restart the service, or activate the detector again",
+        )
         return None
     if record.in_place_of != str(configured):
         return None
-    if not record.path.exists() or (record.sha256 is not None and sha256_file(record.path) != record.sha256):
+    try:
+        record.path.stat()
+        known = record.sha256  # of some detectors, such as a folder, there is none
+        fault = "another content" if known is not None and sha256_file(record.path) != known else None
+    except (OSError, InputDataError) as error:
+        fault = type(error).__name__
+    if fault is not None:
         log.warning(
-            "the activated detector is gone or damaged; that of the configuration serves", path=str(record.path)
+            "the activated detector is gone, unreadable or damaged; that of the configuration serves",
+            path=str(record.path),
+            found=fault,
+            fix="restore the file and restart the service, or activate a detector again",
         )
         return None
     return record.path
