@@ -1,4 +1,8 @@
-"""A store filled straight from ToyRoom's truth.json, and the true values worked out without the store."""
+"""A store filled straight from ToyRoom's truth.json, and the true values worked out without the store.
+
+The values share no code with the judge of people's questions (`benchmarks/questions/truth`), so that one mistake is not
+made twice.
+"""
 
 from __future__ import annotations
 
