@@ -88,10 +88,10 @@ test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the s
 	$(BIN)/pytest -m crash
 test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours; parts: DRILL='-k sqlite')
 	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} VISIONLLM_DRILL_RESULTS=$${VISIONLLM_DRILL_RESULTS:-benchmarks/results/kill_drill.json} \
-	  $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py $(DRILL)
+	  $(BIN)/pytest -m crash -s tests/server/jobs/test_kill_drill.py $(DRILL)
 test-api-fuzz: $(VENV)/.ready-api-fuzz ## schemathesis, 300 examples per operation of the interface (about an hour; parts: FUZZ='-k videos')
 	VISIONLLM_SCHEMATHESIS=$(VENV)/api-fuzz/bin/schemathesis VISIONLLM_FUZZ_EXAMPLES=$${VISIONLLM_FUZZ_EXAMPLES:-300} \
-	  $(BIN)/pytest -m slow -s tests/server/test_api_fuzz.py $(FUZZ)
+	  $(BIN)/pytest -m slow -s tests/server/interface/test_api_fuzz.py $(FUZZ)
 test-browser: $(VENV)/.ready-dev ## The page in Chromium
 	$(BIN)/pytest -m browser
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
 from visionllm_interaction.store.reader import Store, open_store, write_codes
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.store.writer import publish_video
 
 FPS = 5.0
@@ -109,28 +110,15 @@ def _codes(rng: np.random.Generator) -> Iterator[Code]:
 
 
 def _record(video_id: str, n_detections: int) -> VideoRecord:
-    return VideoRecord(
-        video_id=video_id,
-        source=SourceFile(path=f"/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=640,
-        height=480,
-        rotation_deg=0,
+    return made_record(
+        video_id,
         duration_s=HOUR_S,
         fps=FPS,
+        categories=tuple(sorted(set(CAST))),
         time_base="1/5",
-        container="mp4",
-        codec="h264",
-        n_frames=18000,
-        n_processed=18000,
         n_detections=n_detections,
         n_tracks=len(CAST),
         view="ego",
-        detector=DetectorRecord(kind="none", name="generated", digest="0", categories=tuple(sorted(set(CAST)))),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="generated",
-        created_at="2026-01-01T00:00:00+00:00",
     )
 
 

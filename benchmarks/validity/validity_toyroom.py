@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.run_lengths import find_runs, true_runs
@@ -33,7 +34,7 @@ from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.layout import STORE_FILE
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import DetectorRecord, VideoRecord
 from visionllm_interaction.validity.audit.label_import import import_labels
 from visionllm_interaction.validity.audit.measure_correction import correct
 from visionllm_interaction.validity.audit.plan import plan_audit
@@ -325,28 +326,18 @@ def _record(film: Film, frames: int, detections: int) -> VideoRecord:
     detector = DetectorRecord(
         kind="checkpoint", name="fasterrcnn_best.pt", digest="toyroom", categories=tuple(TRACKS.values())
     )
-    return VideoRecord(
-        video_id=film.video_id,
-        source=SourceFile(path=f"/videos/{film.video_id}.mp4", name=f"{film.video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=width,
-        height=height,
-        rotation_deg=0,
+    return made_record(
+        film.video_id,
         duration_s=frames / FPS,
         fps=FPS,
+        width=width,
+        height=height,
         time_base="4/25",
-        container="mov,mp4",
-        codec="h264",
         n_frames=frames,
-        n_processed=frames,
         n_detections=detections,
         n_tracks=len(TRACKS),
-        view="room",
         detector=detector,
-        roles={},
-        config={},
-        versions={},
         fingerprint=film.video_id,
-        created_at="2026-01-01T00:00:00+00:00",
     )
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.analysis.role_review import people_of, read_role_table, write_review_sheet
-from visionllm_interaction.cli.validity import roles
+from visionllm_interaction.cli.roles import roles
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.store.reader import open_store
 

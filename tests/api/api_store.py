@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import DetectorRecord, SourceFile
 from visionllm_interaction.store.writer import prepare_store, publish_video
 
 VIDEO = "front-00000000"
@@ -41,28 +42,19 @@ def make_api_store(path: Path) -> Path:
         Track(2, "adult", "caregiver", 0.0, 0.9, 9, 0.9),
         Track(3, "ball", None, 0.4, 0.9, 5, 0.9),
     ]
-    record = VideoRecord(
-        video_id=VIDEO,
+    record = made_record(
+        VIDEO,
+        duration_s=FRAMES * STEP_S,
+        fps=10.0,
         source=SourceFile(path="/videos/fr<ont>.mp4", name="fr<ont>.mp4", sha256="0" * 64, bytes=1),
         width=160,
         height=160,
-        rotation_deg=0,
-        duration_s=FRAMES * STEP_S,
-        fps=10.0,
-        time_base="1/10",
-        container="mp4",
-        codec="h264",
         n_frames=FRAMES,
         n_processed=FRAMES - 1,
         n_detections=len(rows),
         n_tracks=3,
-        view="room",
         detector=DetectorRecord(kind="file", name="d.json", digest="0" * 64, categories=("child", "adult", "ball")),
         roles={"adult": "caregiver"},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00Z",
     )
     publish_video(
         path,

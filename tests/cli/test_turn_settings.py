@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.cli import main
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Code, Track
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.store.writer import publish_video, write_codes
 
 
@@ -20,28 +20,16 @@ from visionllm_interaction.store.writer import publish_video, write_codes
 def store(tmp_path: Path) -> Path:
     """Child and caregiver in view for 10 s; the caregiver answers the child after 4 s."""
     index = np.arange(10)
-    record = VideoRecord(
-        video_id="v",
-        source=SourceFile(path="/v.mp4", name="v.mp4", sha256="0" * 64, bytes=1),
-        width=64,
-        height=48,
-        rotation_deg=0,
+    record = made_record(
+        "v",
         duration_s=10.0,
         fps=1.0,
+        categories=("child", "caregiver"),
+        width=64,
+        height=48,
         time_base="1/1",
-        container="mp4",
-        codec="h264",
-        n_frames=10,
-        n_processed=10,
         n_detections=20,
         n_tracks=2,
-        view="room",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", "caregiver")),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00+00:00",
     )
     detections = DetectionTable(
         np.repeat(index, 2),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import VideoRecord
 
 SEEN = ((1, "child", 10, 50), (1, "child", 60, 100), (2, "cup", 20, 50))
 
@@ -45,26 +46,12 @@ def make_store(path: Path) -> Path:
 
 def make_record() -> VideoRecord:
     """The record of the video ``a``."""
-    return VideoRecord(
-        video_id="a",
-        source=SourceFile(path="/videos/a.mp4", name="a.mp4", sha256="0" * 64, bytes=1),
-        width=640,
-        height=480,
-        rotation_deg=0,
+    return made_record(
+        "a",
         duration_s=10.0,
         fps=10.0,
-        time_base="1/10",
-        container="mp4",
-        codec="h264",
-        n_frames=100,
+        categories=("child", "cup"),
         n_processed=98,
         n_detections=110,
         n_tracks=2,
-        view="room",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", "cup")),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00+00:00",
     )

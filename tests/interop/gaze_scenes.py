@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 
 WIDTH, HEIGHT, FPS, GAZE_HZ = 1600, 1200, 30, 200
 DEGREE_PX = WIDTH / 103
@@ -74,28 +74,18 @@ def make_gaze_store(path: Path, scene: Scene) -> Path:
     times = np.arange(n) / FPS
     boxes = np.stack([_box(track, times) for track in (1, 2, 3)], axis=1).reshape(-1, 4)
     names = ("cup", "ball", "caregiver")
-    record = VideoRecord(
-        video_id="head",
-        source=SourceFile(path="/videos/head.mp4", name="head.mp4", sha256="0" * 64, bytes=1),
-        width=WIDTH,
-        height=HEIGHT,
-        rotation_deg=0,
+    record = made_record(
+        "head",
         duration_s=scene.seconds,
         fps=float(FPS),
+        categories=("child", *names),
+        width=WIDTH,
+        height=HEIGHT,
         time_base="1/30",
-        container="mp4",
-        codec="h264",
         n_frames=n,
-        n_processed=n,
         n_detections=3 * n,
         n_tracks=3,
         view="ego",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", *names)),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00+00:00",
     )
     publish_video(
         path,

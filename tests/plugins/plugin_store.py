@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Track
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import DetectorRecord
 from visionllm_interaction.store.writer import publish_video
 
 FRAMES, STEP_S, WIDTH, STEP_PX = 10, 0.1, 200, 10
@@ -42,29 +43,18 @@ def _publish(store: Path, video_id: str, *, view: str, with_ball: bool) -> None:
     tracks = [Track(1, "child", "child", 0.0, 1.0, FRAMES, 0.9)]
     if with_ball:
         tracks.append(Track(2, "ball", None, 0.0, 1.0, FRAMES, 0.9))
-    record = VideoRecord(
-        video_id=video_id,
-        source=SourceFile(path=f"/videos/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=WIDTH,
-        height=160,
-        rotation_deg=0,
+    record = made_record(
+        video_id,
         duration_s=FRAMES * STEP_S,
         fps=10.0,
-        time_base="1/10",
-        container="mp4",
-        codec="h264",
+        width=WIDTH,
+        height=160,
         n_frames=FRAMES,
-        n_processed=FRAMES,
         n_detections=len(rows),
         n_tracks=len(tracks),
         view=view,
         detector=DetectorRecord(
             kind="file", name="d.json", digest="0" * 64, categories=("child", "ball") if with_ball else ("child",)
         ),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00Z",
     )
     publish_video(store, record, frames=frames, detections=detections, tracks=tracks, relations=[], events=[])

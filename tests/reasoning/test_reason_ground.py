@@ -17,6 +17,7 @@ import toyroom_truth
 from PIL import Image
 from scripted import Scripted, scripted
 
+from visionllm_bench.made_videos import publish_truth
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
@@ -132,7 +133,7 @@ class Film:
         self.path = made.videos[0].path
         content = json.loads(made.videos[0].truth.read_text(encoding="utf-8"))
         self.truth = toyroom_truth.Truth(self.path.stem, content)
-        toyroom_truth._publish(folder / "store", self.truth)
+        publish_truth(folder / "store", self.path.stem, content, events=False)
         self.store = folder / "store"
         record = self.store / "videos" / self.path.stem / "video.json"
         text = json.loads(record.read_text(encoding="utf-8"))

@@ -1,4 +1,8 @@
-"""A store filled straight from ToyRoom's truth.json, and the true values worked out without the store."""
+"""A store filled straight from ToyRoom's truth.json, and the true values worked out without the store.
+
+The values share no code with the judge of people's questions (`benchmarks/questions/truth`), so that one mistake is not
+made twice.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from visionllm_bench.made_videos import publish_truth
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frame_table import FrameTable
-from visionllm_interaction.core.tracks_relations_events import Relation, Track
-from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 
 # Small and coarse: only the truth is used, and seed 4 has all eight categories in three videos.
 CONFIG = ToyRoomConfig(video_width=160, video_height=120, video_seconds=20.0, fps=10.0)
@@ -51,70 +51,8 @@ def make_store(folder: Path) -> tuple[Path, list[Truth]]:
     made = make_toyroom(folder / "toyroom", images=0, videos=VIDEOS, seed=SEED, config=CONFIG)
     truths = [Truth(video.path.stem, json.loads(video.truth.read_text(encoding="utf-8"))) for video in made.videos]
     for truth in truths:
-        _publish(folder / "store", truth)
+        publish_truth(folder / "store", truth.video_id, truth.content, events=False)
     return folder / "store", truths
-
-
-def _publish(store: Path, truth: Truth) -> None:
-    times = np.array([begin for begin, _, _ in truth.frames])
-    index = np.arange(len(times))
-    publish_video(
-        store,
-        _record(truth),
-        frames=FrameTable.from_times(index, times, processed=np.ones(len(times), dtype=bool)),
-        detections=_detections(truth),
-        tracks=_tracks(truth),
-        relations=[Relation(**relation, confidence=1.0) for relation in truth.content["relations"]],
-        events=[],
-    )
-
-
-def _detections(truth: Truth) -> DetectionTable:
-    rows = [(i, begin, o) for i, (begin, _, objects) in enumerate(truth.frames) for o in objects]
-    return DetectionTable(
-        np.array([i for i, _, _ in rows]),
-        np.array([begin for _, begin, _ in rows]),
-        np.array([o["category"] for _, _, o in rows], dtype=object),
-        np.ones(len(rows), np.float32),
-        np.array([o["box_xyxy"] for _, _, o in rows], np.float32),
-        np.array([o["track_id"] for _, _, o in rows]),
-    )
-
-
-def _tracks(truth: Truth) -> list[Track]:
-    out = []
-    for track_id, category in truth.categories.items():
-        seen = [(b, e) for b, e, objects in truth.frames if any(o["track_id"] == track_id for o in objects)]
-        role = category if category in ("child", "caregiver") else None
-        out.append(Track(track_id, category, role, seen[0][0], seen[-1][1], len(seen), 1.0))
-    return out
-
-
-def _record(truth: Truth) -> VideoRecord:
-    n = len(truth.frames)
-    return VideoRecord(
-        video_id=truth.video_id,
-        source=SourceFile(path=truth.video_id, name=f"{truth.video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=160,
-        height=120,
-        rotation_deg=0,
-        duration_s=20.0,
-        fps=10.0,
-        time_base="1/10",
-        container="mp4",
-        codec="h264",
-        n_frames=n,
-        n_processed=n,
-        n_detections=0,
-        n_tracks=0,
-        view="room",
-        detector=DetectorRecord(kind="truth", name="truth", digest="0", categories=()),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00+00:00",
-    )
 
 
 def true_value(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.store.reader import write_codes
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import SourceFile, VideoRecord
 from visionllm_interaction.store.writer import prepare_store, publish_video
 
 FPS = 5.0
@@ -83,26 +84,16 @@ def _codes(length_s: float, rng: np.random.Generator) -> Iterator[Code]:
 
 
 def _record(video_id: str, name: str, names: list[str], *, n: int, length_s: float, detections: int) -> VideoRecord:
-    return VideoRecord(
-        video_id=video_id,
-        source=SourceFile(path=f"/{video_id}.mp4", name=name, sha256="0" * 64, bytes=1),
-        width=640,
-        height=480,
-        rotation_deg=0,
+    return made_record(
+        video_id,
         duration_s=length_s,
         fps=FPS,
+        categories=tuple(sorted(set(names))),
+        source=SourceFile(path=f"/{video_id}.mp4", name=name, sha256="0" * 64, bytes=1),
         time_base="1/5",
         container="mov",
-        codec="h264",
         n_frames=n,
-        n_processed=n,
         n_detections=detections,
         n_tracks=len(names),
-        view="room",
-        detector=DetectorRecord(kind="none", name="made", digest="0", categories=tuple(sorted(set(names)))),
-        roles={},
-        config={},
-        versions={},
         fingerprint="made",
-        created_at="2026-01-01T00:00:00+00:00",
     )

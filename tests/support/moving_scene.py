@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.bodies import BodyTables, HandRow, PoseRow
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable, QualityRow
@@ -14,7 +15,7 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interactions.postures import find_postures
 from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import BodiesRecord, DetectorRecord, ReturnGuess, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import BodiesRecord, ReturnGuess, SourceFile, VideoRecord
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 from visionllm_interaction.video.tracking.roles import CATEGORY_ROLES
 
@@ -158,27 +159,17 @@ def scene_bodies() -> BodyTables:
 
 
 def _record(video_id: str, analysis: str, tracks: list[Track], n: int, bodies: BodyTables | None) -> VideoRecord:
-    return VideoRecord(
-        video_id=video_id,
-        source=SourceFile(path=f"/videos/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=SIZE[0],
-        height=SIZE[1],
-        rotation_deg=0,
+    return made_record(
+        video_id,
         duration_s=N / FPS,
         fps=FPS,
-        time_base="1/10",
-        container="mov,mp4",
-        codec="h264",
+        categories=tuple(CATEGORIES.values()),
+        width=SIZE[0],
+        height=SIZE[1],
         n_frames=N,
-        n_processed=N,
         n_detections=n,
         n_tracks=len(tracks),
-        view="room",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=tuple(CATEGORIES.values())),
         roles=dict(CATEGORY_ROLES),
         bodies=None if bodies is None else BodiesRecord(finds=("hands", "pose"), models={}),
-        config={},
-        versions={},
         fingerprint=analysis,
-        created_at="2026-01-01T00:00:00+00:00",
     )

@@ -6,39 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import VideoRecord
 
 FPS = 10.0
 
 
 def record(video_id: str, *, fingerprint: str = "f") -> VideoRecord:
     """A video record of 100 frames at 10 fps."""
-    return VideoRecord(
-        video_id=video_id,
-        source=SourceFile(path=f"/videos/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
-        width=640,
-        height=480,
-        rotation_deg=0,
+    return made_record(
+        video_id,
         duration_s=10.0,
         fps=FPS,
-        time_base="1/10",
-        container="mov,mp4",
-        codec="h264",
-        n_frames=100,
-        n_processed=100,
-        n_detections=0,
-        n_tracks=0,
-        view="room",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", "ball", "cup", "car")),
-        roles={},
-        config={},
-        versions={},
+        categories=("child", "ball", "cup", "car"),
         fingerprint=fingerprint,
-        created_at="2026-01-01T00:00:00+00:00",
     )
 
 

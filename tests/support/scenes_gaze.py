@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from visionllm_bench.made_videos import made_record
 from visionllm_bench.toyroom.ground_truth import Sighting
 from visionllm_bench.toyroom.sensors.gaze import TrueGaze, random_gaze, track, write_tracker
 from visionllm_interaction.core.detection_table import DetectionTable
@@ -18,7 +19,7 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interop.gaze.import_gaze import import_gaze
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store, publish_video
-from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.video_record import SourceFile
 
 Bout = tuple[str, float, float]
 VIDEO = "room"
@@ -62,28 +63,18 @@ def publish_film(store: Path, film: FilmTruth) -> None:
         role = category if category in ("child", "caregiver") else None
         begin_s, end_s = float(starts[own[0]]), float(film.edges_s[own[-1] + 1])
         tracks.append(Track(track_id, category, role, begin_s, end_s, len(own), 0.9))
-    record = VideoRecord(
-        video_id=VIDEO,
+    record = made_record(
+        VIDEO,
+        duration_s=float(film.edges_s[-1]),
+        fps=n / float(film.edges_s[-1]),
+        categories=tuple(set(film.categories.values())),
         source=SourceFile(path="/videos/room.mp4", name="room.mp4", sha256="0" * 64, bytes=1),
         width=film.size[0],
         height=film.size[1],
-        rotation_deg=0,
-        duration_s=float(film.edges_s[-1]),
-        fps=n / float(film.edges_s[-1]),
         time_base="1/90000",
-        container="mp4",
-        codec="h264",
         n_frames=n,
-        n_processed=n,
         n_detections=len(rows),
         n_tracks=len(tracks),
-        view="room",
-        detector=DetectorRecord(kind="none", name="truth", digest="0", categories=tuple(set(film.categories.values()))),
-        roles={},
-        config={},
-        versions={},
-        fingerprint="f",
-        created_at="2026-01-01T00:00:00+00:00",
     )
     publish_video(
         store,

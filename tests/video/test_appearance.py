@@ -15,7 +15,7 @@ from video_files import write_images
 from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.role_review import people_of, plan_joins, write_review_sheet
-from visionllm_interaction.cli.validity import roles
+from visionllm_interaction.cli.roles import roles
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.detections import Detections

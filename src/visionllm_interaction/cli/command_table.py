@@ -318,7 +318,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
     "roles": CommandEntry(
-        "validity",
+        "roles",
         "roles",
         "Roles of people: who is a child and who a caregiver, and corrections by somebody who looks.",
     ),
