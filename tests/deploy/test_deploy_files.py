@@ -315,7 +315,8 @@ def test_every_gpu_of_a_training_job_gets_a_process(
     environment = _fake_cluster(tmp_path) | {"SLURM_JOB_ID": "70123", "SLURM_CPUS_PER_TASK": "8"} | slurm
     environment |= {"VISIONLLM_IMAGE": image} if image else {"VISIONLLM_VENV": "/venv"}
     (tmp_path / "bin/srun").write_text('#!/bin/sh\necho "threads=$OMP_NUM_THREADS $*" >>calls\n')
-    (tmp_path / "bin/scontrol").write_text("#!/bin/sh\necho gpu7\necho gpu8\n")
+    # So many names that whoever reads only the first closes the pipe while they are still written.
+    (tmp_path / "bin/scontrol").write_text("#!/bin/sh\nseq -f gpu%g 7 100000\n")
     recipe = ["bash", str(REPO / "deploy/slurm/train.sbatch"), "-o", "data.root=x"]
     subprocess.run(recipe, cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
     [call] = (tmp_path / "calls").read_text().splitlines()

@@ -194,6 +194,35 @@ def test_parts_of_the_store_stay_while_another_service_starts_and_go_with_their_
     assert not part.exists(), "its links name the video"
 
 
+def test_a_part_of_a_list_that_was_read_before_an_erasure_does_not_name_the_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, views = tmp_path / "store", StoreViews(tmp_path / "store", tmp_path / "views", owner="one")
+    for name in ("anna", "bo", "cy"):
+        make_video(store, {"child": [(0, 5)]}, name)
+    listed = ["anna", "bo", "cy"]
+    shutil.rmtree(store / "videos" / "anna")
+    views.erase("anna")
+    assert list_videos(views.part(listed)) == ["bo", "cy"]
+
+    link = Path.symlink_to
+
+    def erased_just_before(self: Path, target: Path) -> None:
+        if self.name == "bo" and target.exists():
+            shutil.rmtree(target)
+            views_of_another.erase("bo")
+        link(self, target)
+
+    views.prepare()
+    views_of_another = StoreViews(store, tmp_path / "views", owner="two")
+    monkeypatch.setattr(Path, "symlink_to", erased_just_before)
+    assert list_videos(views.part(["bo", "cy"])) == ["cy"]
+    assert [path for path in (tmp_path / "views").rglob("*") if path.name in ("anna", "bo")] == []
+    monkeypatch.undo()
+    make_video(store, {"child": [(0, 5)]}, "bo")
+    assert list_videos(views.part(["bo", "cy"])) == ["bo", "cy"], "a video that comes back is seen"
+
+
 @pytest.mark.parametrize("name", ["one", "0f3a"])
 def test_parts_of_services_that_do_not_run_go(tmp_path: Path, name: str) -> None:
     with lock_data_dir(config_of(tmp_path, "one")):

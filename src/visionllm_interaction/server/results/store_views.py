@@ -57,17 +57,25 @@ class StoreViews:
         """The store with some of its videos only.
 
         Args:
-            video_ids: the videos; of others nothing can be read.
+            video_ids: the videos; of others nothing can be read. Those that have been erased since they were listed
+                are left out: a link to one would keep its name.
 
         Returns:
             A folder that is a store.
         """
-        digest = hashlib.sha256(json.dumps([sorted(video_ids), self._corrections_written()]).encode()).hexdigest()
-        folder = self._folder / digest[:32]
-        with self._lock:
-            if not folder.is_dir():
-                self._make(folder, frozenset(video_ids))
-        return folder
+        for attempt in range(1, _TRIES + 1):
+            kept = sorted(one for one in video_ids if (self._store / "videos" / one).exists())
+            digest = hashlib.sha256(json.dumps([kept, self._corrections_written()]).encode()).hexdigest()
+            folder = self._folder / digest[:32]
+            try:
+                with self._lock:
+                    if not folder.is_dir():
+                        self._make_once(folder, frozenset(kept))
+                return folder
+            except FileNotFoundError:  # a video is being erased, here or by another process
+                if attempt == _TRIES:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def erase(self, video_id: str) -> None:
         """Remove every part with a video, those of other processes too: its links name it."""
@@ -77,15 +85,6 @@ class StoreViews:
                     continue
                 if (part / "videos" / video_id).is_symlink():  # glob would not find one whose video is gone already
                     _remove(part)
-
-    def _make(self, folder: Path, video_ids: frozenset[str]) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                self._make_once(folder, video_ids)
-                return
-            except FileNotFoundError:  # another process erases a video
-                if attempt == _TRIES:
-                    raise
 
     def _make_once(self, folder: Path, video_ids: frozenset[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +97,11 @@ class StoreViews:
         store = self._store.resolve()
         (partial / STORE_FILE).symlink_to(store / STORE_FILE)
         for video_id in video_ids:
-            (partial / "videos" / video_id).symlink_to(store / "videos" / video_id)
+            link = partial / "videos" / video_id
+            link.symlink_to(store / "videos" / video_id)
+            if not link.exists():  # erased before it was linked: whoever erases after this finds the link
+                _remove(partial)
+                raise FileNotFoundError(link)
         for correction in (store / CORRECTIONS).glob("*.json"):
             if _is_about(correction, video_ids):
                 (partial / CORRECTIONS).mkdir(exist_ok=True)
