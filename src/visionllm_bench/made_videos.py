@@ -25,7 +25,7 @@ def made_record(
         duration_s: its length in seconds.
         fps: frames per second; there are ``duration_s * fps`` frames, all processed, unless ``fields`` says otherwise.
         categories: what its detector knows.
-        fields: any other fields of :class:`VideoRecord`, instead of those that are made here.
+        **fields: any other fields of :class:`VideoRecord`, instead of those that are made here.
 
     Returns:
         The record.

@@ -88,6 +88,10 @@ def _said(claims: Sequence[Claim], *, max_listed: int) -> list[str]:
 class _Composer(RatioAndMeanComposer):
     """The claims of one expression.
 
+    Args:
+        step: the expression, and how it is read.
+        runner: runs it, and cites what it finds.
+
     Attributes:
         notes: those of videos that are left out of the others, which an answer always says.
     """
