@@ -86,7 +86,7 @@ def test_the_store_opens_and_its_videos_are_analysed_again_under_their_ids(befor
     [true] = analyze([FILM], HERE / "store", detections="truth").to_dict()["videos"]
     [tracked] = analyze([FILM], HERE / "store", detections=found, video_ids=["from-file"]).to_dict()["videos"]
     why = f"algorithm of analysis: version 1 → {ALGORITHM_VERSION}"
-    assert true["changed"].endswith(why) and tracked["changed"].endswith(why)
+    assert true["changed"].endswith(why) and why in tracked["changed"]
     assert ids == ["from-file", true["video_id"]]
 
 

@@ -48,6 +48,10 @@ class _ImageRecords(msgspec.Struct):
     images: list[_ImageRecord]
 
 
+class _AnyRecords(msgspec.Struct):
+    images: list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class _WrittenName:
     """What an annotation file calls an image, and what it may be called on disk."""
@@ -200,7 +204,11 @@ def _written_names(path: Path) -> tuple[tuple[_WrittenName, ...], bool]:
         data = path.read_bytes()
     except OSError as error:
         raise broken(path, error, expected=_EXPECTED) from error
-    records = decode_json(data, _ImageRecords, path=path, expected=_EXPECTED).images
+    try:
+        records = msgspec.json.decode(data, type=_ImageRecords).images
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        anything = decode_json(data, _AnyRecords, path=path, expected=_EXPECTED).images
+        records = [_lenient(one) for one in anything if isinstance(one, dict)]  # stage 2 reports the others
     found = {
         name.name: replace(name, size=_size(i))
         for i in records
@@ -208,6 +216,11 @@ def _written_names(path: Path) -> tuple[tuple[_WrittenName, ...], bool]:
     }
     unnamed = any(not i.file_name and _name_of(i.file_name, i.coco_url) is not None for i in records)
     return tuple(found.values()), unnamed
+
+
+def _lenient(record: Mapping[str, Any]) -> _ImageRecord:
+    texts = {key: value for key in ("file_name", "coco_url") if isinstance(value := record.get(key), str)}
+    return _ImageRecord(**texts, width=record.get("width"), height=record.get("height"))
 
 
 def _size(record: _ImageRecord) -> tuple[int, int] | None:
