@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -317,3 +318,114 @@ def test_results_of_trackers_without_confidences_are_sure(tmp_path: Path) -> Non
 def test_names_of_images_in_coco_results_end_in_the_frame(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps([{"image_id": "frame_000003", "category_id": 1, **COCO_BOX}]))
     assert read(tmp_path / "r.json").table(FRAMES).frame_index.tolist() == [3]
+
+
+def _csv(folder: Path, header: str, lines: list[str]) -> Path:
+    file = folder / "d.csv"
+    file.write_text("\n".join([header, *lines]))
+    return file
+
+
+@pytest.mark.parametrize("step", [25, 2])
+def test_times_that_images_of_two_people_share_are_refused(tmp_path: Path, step: int) -> None:
+    lines = [f"{i // step * step / 25},person,{x + i % 7}.5,20,{x + 30},60,0.9" for i in range(100) for x in (5, 60)]
+    with pytest.raises(InputDataError, match="rounded"):
+        read(_csv(tmp_path, "time_s,label,x1,y1,x2,y2,score", lines))
+
+
+def test_times_of_each_frame_may_have_boxes_upon_each_other(tmp_path: Path) -> None:
+    lines = [f"{i / 25},person,{x},20,40,60,0.9" for i in range(100) for x in (10, 11)]
+    assert len(read(_csv(tmp_path, "time_s,label,x1,y1,x2,y2,score", lines)).table(FRAMES)) == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [["3\tcup\t10\t20\t40\t60", "1,000\tcup\t10\t20\t40\t60"], ["3\tcup\t10\t20\t40\t60", "4\tcup\t10\t20\t1,250\t60"]],
+)
+def test_commas_that_may_be_those_of_thousands_are_refused(tmp_path: Path, lines: list[str]) -> None:
+    with pytest.raises(InputDataError, match="thousands"):
+        read(_csv(tmp_path, "frame\tlabel\tx1\ty1\tx2\ty2", lines))
+
+
+def test_a_number_of_a_frame_is_whole(tmp_path: Path) -> None:
+    with pytest.raises(InputDataError, match="no number of a frame"):
+        read(_csv(tmp_path, "frame,label,x1,y1,x2,y2", ["12.7,cup,10,20,40,60"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("Confidence (%)", ("35", "0.9"), (0.35, 0.009)),
+        ("confidence_pct", ("35", "90"), (0.35, 0.9)),
+        ("det_conf", ("0.35", "0.9"), (0.35, 0.9)),
+        ("score", ("0.9", "80%"), (0.9, 0.8)),
+        ("score", ("0.9", "95"), None),
+    ],
+)
+def test_confidences_are_shares_or_percentages(
+    tmp_path: Path, name: str, given: tuple[str, str], expected: tuple[float, float] | None
+) -> None:
+    file = _csv(
+        tmp_path, f"frame,label,x1,y1,x2,y2,{name}", [f"{n},cup,10,20,40,60,{one}" for n, one in enumerate(given)]
+    )
+    if expected is None:
+        with pytest.raises(InputDataError, match="not within 0 and 1"):
+            read(file)
+    else:
+        assert read(file).table(FRAMES).confidence.tolist() == pytest.approx(expected)
+
+
+def test_a_column_that_may_be_of_confidences_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    found = read(_csv(tmp_path, "frame,label,x1,y1,x2,y2,my_score_a", ["3,cup,10,20,40,60,0.2"]))
+    assert found.notes == ("column my_score_a was not read: all confidences are 1",)
+
+
+def test_blank_lines_of_a_spreadsheet_say_nothing(tmp_path: Path) -> None:
+    found = read(_csv(tmp_path, "frame,label,x1,y1,x2,y2,score", ["3,cup,10,20,40,60,0.9", ",,,,,,"]))
+    assert found.table(FRAMES).frame_index.tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (["anna_0.jpg", "ben_1.jpg", "anna_2.jpg", "ben_3.jpg"], "2 videos"),
+        (["S01.pre", "S01.post", "S01.pre", "S01.post"], "2 videos"),
+        (["visit1", "a/visit1", "b/visit1", "visit1"], "several videos"),
+    ],
+)
+def test_videos_are_not_mixed_up(tmp_path: Path, names: list[str], match: str) -> None:
+    file = _csv(
+        tmp_path, "file_name,frame,label,x1,y1,x2,y2", [f"{one},{n},cup,10,20,40,60" for n, one in enumerate(names)]
+    )
+    video = "/x/a/visit1.mp4" if "visit1" in names else "/d/clip.mp4"
+    with pytest.raises(InputDataError, match=match):
+        read_detections(file, stored_px=(100, 100), clock=lambda: TIMES_S, video=video)
+
+
+def test_a_dot_in_a_name_is_no_ending(tmp_path: Path) -> None:
+    file = _csv(
+        tmp_path, "video,frame,label,x1,y1,x2,y2", ["S01.pre,3,cup,10,20,40,60", "S01.post.mp4,4,cup,10,20,40,60"]
+    )
+    found = read_detections(file, stored_px=(100, 100), clock=lambda: TIMES_S, video="/d/S01.pre.mp4")
+    assert found.table(FRAMES).frame_index.tolist() == [3]
+
+
+def test_thousands_of_names_take_no_time(tmp_path: Path) -> None:
+    names = [f"films/family{n}/visit1.mp4" for n in range(20_000)]
+    file = _csv(tmp_path, "video,frame,label,x1,y1,x2,y2", [f"{one},3,cup,10,20,40,60" for one in names])
+    begin = time.process_time()
+    found = read_detections(file, stored_px=(100, 100), clock=lambda: TIMES_S, video=f"/d/{names[7]}")
+    assert len(found.table(FRAMES)) == 1 and time.process_time() - begin < 20
+
+
+def test_objects_that_a_mot_ground_truth_leaves_out_may_be_of_any_class(tmp_path: Path) -> None:
+    (tmp_path / "gt.txt").write_text("4,2,10,20,30,40,1,1,1.0\n5,60,10,20,30,40,0,11,1\n")
+    assert read(tmp_path / "gt.txt").table(FRAMES).frame_index.tolist() == [3]
+
+
+def test_the_first_class_has_no_mark_of_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "classes.txt").write_text("child\nadult", encoding="utf-8-sig")
+    (folder / "v_4.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n")
+    assert set(read(folder).table(FRAMES).category) == {"child"}

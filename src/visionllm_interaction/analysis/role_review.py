@@ -337,7 +337,13 @@ def read_role_table(path: StrPath) -> dict[int | str, str]:
                 found=f"track {track!r}, role {role!r}",
                 where=f"{path}, line {line}",
             )
-        found[parse_track(track)] = role
+        if found.setdefault(parse_track(track), role) != role:
+            raise InputDataError(
+                "The table of roles cannot be used.",
+                expected="one role for each track",
+                found=f"track {track}: {found[parse_track(track)]} and {role}",
+                where=f"{path}, line {line}",
+            )
     return found
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time_s": ("time_s", "timestamp_s", "time", "timestamp", "seconds", "sec", "time_sec", "time_in_seconds",
                "time_in_extended_iso"),
     "time_ms": ("time_ms", "timestamp_ms", "milliseconds", "msec"),
-    "confidence": ("confidence", "score", "conf", "probability", "prob", "confidence_%", "score_%"),
+    "confidence": ("confidence", "score", "conf", "probability", "prob", "confidence_score", "det_conf",
+                   "det_score", "detection_confidence", "detection_score"),
     "x1": ("x1", "xmin", "x_min", "xtl", "left", "bbox_left", "box_x1", "bbox_x1"),
     "y1": ("y1", "ymin", "y_min", "ytl", "top", "bbox_top", "box_y1", "bbox_y1"),
     "x2": ("x2", "xmax", "x_max", "xbr", "right", "bbox_right", "box_x2", "bbox_x2"),
@@ -52,9 +53,13 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 _MISSING = {"", "-", "na", "nan", "n/a", "none", "null", "#n/a"}
 """Cells without a value, as spreadsheets, R and pandas write them."""
 _LEAST_PERCENT, _MOST_PERCENT = 10.0, 100.0
-"""Confidences of which the largest lies between are percentages."""
+"""Confidences from 1 of which the largest lies between are percentages."""
+_PERCENT = re.compile(r"%|_?(?:pct|percent)\b", re.IGNORECASE)
+_ABOUT_CONFIDENCE = re.compile(r"conf|score|prob")
 _SAME_PLACE = 0.5
 """Intersection over union of two boxes of one category that are probably of one thing."""
+_MANY_TWICE = 0.3
+"""Share of boxes beside another one of the same thing from which several images have one time."""
 _OFF_STEPS = 2.0
 """A time further than so many frames from the nearest one is none of the video's."""
 
@@ -78,11 +83,11 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
     """
     dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
     lines = csv.DictReader(text.splitlines(), dialect=dialect)
-    by_column = {re.sub(r"[\s.\-]+", "_", name.strip().lower()): name for name in lines.fieldnames or ()}
+    by_column = {_plain(name): name for name in lines.fieldnames or ()}
     column = {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
-    table: list[Line] = list(lines)
+    table: list[Line] = [line for line in lines if any(_is_given(cell) for cell in line.values())]
     if dialect.delimiter != ",":
-        table = [_with_decimal_points(line) for line in table]
+        table = _with_decimal_points(table, whole=column["frame"])
     category = _category_column(table, [by_column[name] for name in _CATEGORIES if name in by_column])
     if not (column["frame"] or column["time_s"] or column["time_ms"]) or category is None:
         raise ValueError(f"columns {', '.join(by_column)}: none of frames or times, or none of categories")
@@ -93,19 +98,50 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
     notes += other_name_note((str(line[column["video"]] or "") for line in table) if column["video"] else (), video)
     found = [(frame, line, box) for frame, line in zip(frames, table, strict=True) if (box := _box(line, column))]
     sure, of_confidences = _confidences([line for _, line, _ in found], column["confidence"])
+    if column["confidence"] is None:
+        of_confidences = tuple(
+            f"column {name} was not read: all confidences are 1"
+            for name in by_column.values()
+            if _ABOUT_CONFIDENCE.search(name.lower())
+        )
     rows = [make_row(frame, str(line[category]), one, box) for (frame, line, box), one in zip(found, sure, strict=True)]
     if not column["frame"]:
-        _refuse_coarse_times(_times_s(table, column), rows, clock)
+        _refuse_coarse_times(rows, clock)
     empty = len(rows) < len(table)
     return FileContent(rows, names_of(rows), frozenset(frames) if empty else None, notes=(*notes, *of_confidences))
 
 
-def _with_decimal_points(line: Line) -> Line:
-    """The line of a table that commas do not separate, with points in its numbers."""
-    return {
-        name: re.sub(r"^\s*(-?\d*),(\d+)\s*$", r"\1.\2", cell) if isinstance(cell, str) else cell
-        for name, cell in line.items()
-    }
+def _plain(name: str) -> str:
+    """A column's name in small letters, ``_`` between its words, without signs and without its unit of per cent."""
+    return re.sub(r"\W+", "_", _PERCENT.sub("", name.strip().lower())).strip("_")
+
+
+def _is_given(cell: object) -> bool:
+    return isinstance(cell, str) and bool(cell.strip())
+
+
+def _with_decimal_points(table: Sequence[Line], *, whole: str | None) -> list[Line]:
+    """The lines of a table that commas do not separate, with points in its numbers; ``whole`` has whole numbers.
+
+    Raises:
+        ValueError: if the commas of a column may be those of thousands.
+    """
+    commas = re.compile(r"\s*(-?\d*),(\d+)\s*")
+    for name in table[0] if table else ():
+        cells = [str(line[name] or "").strip() for line in table]
+        found = [match.groups() for cell in cells if (match := commas.fullmatch(cell))]
+        may_be_thousands = all(len(after) == 3 and not before.lstrip("-").startswith("0") for before, after in found)
+        if found and may_be_thousands and (name == whole or any(re.fullmatch(r"-?\d+", cell) for cell in cells)):
+            raise ValueError(
+                f"column {name} has {','.join(found[0])}: thousands or a fraction? Write it without a comma"
+            )
+    return [
+        {
+            name: commas.sub(r"\1.\2", cell) if isinstance(cell, str) and commas.fullmatch(cell) else cell
+            for name, cell in line.items()
+        }
+        for line in table
+    ]
 
 
 def _confidences(lines: Sequence[Line], name: str | None) -> tuple[list[float], tuple[str, ...]]:
@@ -113,29 +149,42 @@ def _confidences(lines: Sequence[Line], name: str | None) -> tuple[list[float], 
     if name is None:
         return [1.0] * len(lines), ()
     given = [str(line[name] or "").strip() for line in lines]
-    values = [float(text.removesuffix("%")) for text in given]
-    signed = bool(given) and all(text.endswith("%") for text in given)
-    if signed or (values and _LEAST_PERCENT < max(values) <= _MOST_PERCENT and min(values) >= 0):
-        return [value / 100 for value in values], (f"column {name} has percentages",)
-    return values, ()
+    plain = [float(text) for text in given if not text.endswith("%")]
+    # A percentage below 1 beside one above 10 may be a share as well: it is left as it is, and refused.
+    percent = bool(_PERCENT.search(name)) or (
+        bool(plain)
+        and _LEAST_PERCENT < max(plain) <= _MOST_PERCENT
+        and all(value == 0 or value >= 1 for value in plain)
+    )
+    values = [float(text.removesuffix("%")) / (100 if percent or text.endswith("%") else 1) for text in given]
+    signed = len(plain) < len(given)
+    return values, (f"column {name} has percentages",) if percent or signed else ()
 
 
-def _refuse_coarse_times(times_s: Floats, rows: Sequence[Row], clock: Clock | None) -> None:
-    """Refuse whole seconds that several images share: everybody would be in one image as often as there are images."""
-    if clock is None or len(clock()) < 2 or (times_s != np.floor(times_s)).any():
+def _refuse_coarse_times(rows: Sequence[Row], clock: Clock | None) -> None:
+    """Refuse times that several images share: everybody would be in one image as often as there are images."""
+    frames = np.unique([row[0] for row in rows])
+    if clock is None or len(frames) == 0 or (len(frames) > 1 and np.median(np.diff(frames)) < 2):
         return
-    if float(np.median(np.diff(clock()))) >= 1.0:
-        return
-    again = sum(_is_beside_itself(row, before) for before, row in pairwise(sorted(rows, key=lambda row: row[:2])))
-    if 2 * again > len(rows):
-        raise ValueError("times are whole seconds that several images share: add a column of frames, or exact times")
+    distinct = list(dict.fromkeys(rows))
+    again = sum(
+        _beside_an_earlier_one(np.array([row[3] for row in alike], np.float64))
+        for alike in _by_frame_and_category(distinct)
+    )
+    if again > _MANY_TWICE * len(distinct):
+        raise ValueError("times are rounded, so that several images share them: add a column of frames, or exact times")
 
 
-def _is_beside_itself(row: Row, before: Row) -> bool:
-    if row[:2] != before[:2]:
-        return False
-    boxes = [np.array([one[3]], dtype=np.float64) for one in (row, before)]
-    return bool(box_iou(*boxes)[0] >= _SAME_PLACE)
+def _by_frame_and_category(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    for _, alike in groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[:2]):
+        yield list(alike)
+
+
+def _beside_an_earlier_one(boxes: Floats) -> int:
+    """How many of the boxes (n, 4) lie on an earlier one."""
+    if len(boxes) < 2:
+        return 0
+    return int((np.tril(box_iou(boxes, boxes), k=-1).max(axis=1) >= _SAME_PLACE).sum())
 
 
 def _category_column(table: Sequence[Line], columns: Sequence[str]) -> str | None:
@@ -159,14 +208,15 @@ def _frames(
     timed = column["time_s"] or column["time_ms"]
     if not column["frame"]:
         return _frames_at(_times_s(table, column), clock), ()
-    frames = [int(float(line[column["frame"]])) for line in table]
+    frames = [_whole(str(line[column["frame"]] or "")) for line in table]
     if timed and clock is not None:
         try:
             at_times = _frames_at(_times_s(table, column), clock)
         except ValueError as error:
             return frames, (f"column {timed} was not used: {error}",)
-        if len(set(at_times)) < len(set(frames)):
-            return _frames_beside_coarse_times(frames, _times_s(table, column), column, clock)
+        times_s = _times_s(table, column)
+        if len(set(times_s.tolist())) < len(set(frames)):
+            return _frames_beside_coarse_times(frames, times_s, column, clock)
         off = np.abs(np.array(at_times) - np.array(frames))
         if len(off) and off.max() > _OFF_STEPS:
             return at_times, (f"column {column['frame']} does not number frames of the video; {timed} was used",)
@@ -174,6 +224,13 @@ def _frames(
     if counted_from_one(frames, clock):
         return [frame - 1 for frame in frames], (f"column {column['frame']} counts frames from 1",)
     return frames, ()
+
+
+def _whole(text: str) -> int:
+    number = float(text)
+    if number != int(number):
+        raise ValueError(f"{text} is no number of a frame")
+    return int(number)
 
 
 def _frames_beside_coarse_times(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +24,11 @@ Clock = Callable[[], NDArray[np.float64]]
 _LARGEST_SHARE = 2.0
 """Boxes in shares of the image reach a little beyond 1; no box in pixels lies within the first two."""
 _IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+_ENDINGS = _IMAGE_ENDINGS | {
+    ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".mxf", ".3gp",
+    ".flv", ".ogv", ".vob", ".gif", ".lrv", ".360", ".dv", ".asf",
+}  # fmt: skip
+"""What a name may end with; any other dot is part of the name, as in ``S01.pre``."""
 _LISTED = 5
 _FEWEST_IMAGES = 2
 """A video has so many images or more; where fewer have one name before their number, that is no video's name."""
@@ -151,12 +158,14 @@ def chosen_video(found: Iterable[str], video: str | None) -> str | None:
     """
     given = {name for name in found if name.strip()}
     images = _are_images(given)
-    names = sorted(_image_titles(given) if images else _with_folders({_without_ending(name) for name in given}))
+    names = sorted(_image_titles(given) if images else _with_folders({without_ending(name) for name in given}))
     if len(names) < 2:
         return None
-    own = [] if video is None else _most_alike(names, _without_ending(video), images=images)
+    own = [] if video is None else _most_alike(names, without_ending(video), images=images)
     if images and not own and _numbers_differ(given):
         return None
+    if len(own) == 1 and not images and (short := [name for name in names if own[0].endswith(f"/{name}")]):
+        raise ValueError(f"detections of {short[0]} may be of several videos ({', '.join(names[:_LISTED])})")
     if len(own) != 1:
         of = own or names
         listed = ", ".join(of[:_LISTED]) + (" …" if len(of) > _LISTED else "")
@@ -175,17 +184,18 @@ def other_name_note(found: Iterable[str], video: str | None) -> tuple[str, ...]:
     Returns:
         A note or none.
     """
-    names = {_without_ending(name).rpartition("/")[2] for name in found if name.strip()}
-    if video is None or len(names) != 1 or names == {_without_ending(video).rpartition("/")[2]}:
+    names = {without_ending(name).rpartition("/")[2] for name in found if name.strip()}
+    if video is None or len(names) != 1 or names == {without_ending(video).rpartition("/")[2]}:
         return ()
     return (f"the detections are of a video called {names.pop()}: they were taken for this one's",)
 
 
+@lru_cache(maxsize=4096)
 def is_of_video(name: str, chosen: str | None) -> bool:
     """Whether a detection of the video or image ``name`` is one of those chosen by :func:`chosen_video`."""
     if chosen is None:
         return True
-    own = _without_ending(name)
+    own = without_ending(name)
     if not _are_images({name}):
         return own == chosen or chosen.endswith(f"/{own}")
     folder, title = _folder_and_title(own)
@@ -194,7 +204,7 @@ def is_of_video(name: str, chosen: str | None) -> bool:
 
 def _with_folders(names: set[str]) -> set[str]:
     """The names without those that are a shorter form of one other: ``visit1`` beside ``/data/visit1``."""
-    longer = {name: sum(other.endswith(f"/{name}") for other in names) for name in names}
+    longer = Counter("/".join(parts[n:]) for name in names for parts in [name.split("/")] for n in range(1, len(parts)))
     return {name for name in names if longer[name] != 1}
 
 
@@ -204,7 +214,7 @@ def _are_images(names: Iterable[str]) -> bool:
 
 def _image_titles(names: Iterable[str]) -> set[str]:
     """Folders of images, with what is before their numbers where that is the same for many."""
-    parts = [_folder_and_title(_without_ending(name)) for name in names]
+    parts = [_folder_and_title(without_ending(name)) for name in names]
     titles = {f"{folder}/{title}" for folder, title in parts}
     folders = {folder for folder, _ in parts}
     return titles if _FEWEST_IMAGES * len(titles) <= len(parts) else folders
@@ -218,8 +228,10 @@ def _folder_and_title(name: str) -> tuple[str, str]:
 
 def _numbers_differ(names: Iterable[str]) -> bool:
     """Whether each image has a number of its own, as images of one video have in any number of folders."""
-    numbers = [own[len(own.rstrip("0123456789")) :] for own in map(_without_ending, names)]
-    return len({int(number or -1) for number in numbers}) == len(numbers)
+    own = [without_ending(name) for name in names]
+    numbers = [name[len(name.rstrip("0123456789")) :] for name in own]
+    one_name = len({_folder_and_title(name)[1] for name in own}) == 1
+    return one_name and len({int(number or -1) for number in numbers}) == len(numbers)
 
 
 def _most_alike(names: Sequence[str], video: str, *, images: bool) -> list[str]:
@@ -237,8 +249,15 @@ def _most_alike(names: Sequence[str], video: str, *, images: bool) -> list[str]:
     return [name for name in names if common(name) == most] if most else []
 
 
-def _without_ending(name: str) -> str:
-    """The path without white space around it and without an ending; ``/`` between its parts."""
+@lru_cache(maxsize=4096)
+def without_ending(name: str) -> str:
+    """What a video or an image is called.
+
+    Args:
+        name: path or name, as a file states it.
+
+    Returns:
+        The path without white space around it and without an ending of videos or images; ``/`` between its parts.
+    """
     path = PurePosixPath(name.strip().replace("\\", "/"))
-    short = 1 < len(path.suffix) <= 5 and not path.suffix[1:].isdigit()
-    return str(path.with_suffix("") if short else path)
+    return str(path.with_suffix("") if path.suffix.lower() in _ENDINGS else path)

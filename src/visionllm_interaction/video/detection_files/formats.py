@@ -30,6 +30,7 @@ from visionllm_interaction.video.detection_files.file_content import (
     make_row,
     names_of,
     with_known_names,
+    without_ending,
     without_repeated_rows,
 )
 
@@ -129,8 +130,11 @@ def _frame(item: Mapping[str, Any], frame_of: Mapping[Any, int | None]) -> int |
 
 def _number_of(image_id: int | str) -> int:
     """The number of an image: its id, or the digits at the end of its name (``frame_000012``)."""
-    found = _NUMBER_AT_END.fullmatch(image_id) if isinstance(image_id, str) else None
-    return int(found.group(2) if found else image_id)
+    if isinstance(image_id, str):
+        name = without_ending(image_id)
+        found = _NUMBER_AT_END.fullmatch(name)
+        return int(found.group(2) if found else name)
+    return int(image_id)
 
 
 def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None, video: str | None) -> FileContent:
@@ -139,9 +143,9 @@ def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None, vid
     unknown = {int(item["category_id"]) for item in content} - COCO_NAMES.keys()
     if unknown:
         raise ValueError(f"category_id {min(unknown)} is none of COCO's and the file names no categories")
-    titles = (str(item["image_id"]) + ".jpg" for item in content if isinstance(item.get("image_id"), str))
+    titles = (without_ending(i["image_id"]) + ".jpg" for i in content if isinstance(i.get("image_id"), str))
     chosen = chosen_video(titles, video)
-    content = [item for item in content if is_of_video(f"{item.get('image_id')}.jpg", chosen)]
+    content = [item for item in content if is_of_video(f"{without_ending(str(item.get('image_id')))}.jpg", chosen)]
     frames = [int(item["frame_index"]) if "frame_index" in item else _number_of(item["image_id"]) for item in content]
     first = int(counted_from_one(frames, clock))
     rows = [
@@ -226,7 +230,9 @@ def _is_number(text: str) -> bool:
 def _mot(path: Path, text: str) -> FileContent:
     """Lines ``frame, id, left, top, width, height, confidence, class, visibility``; frames from 1."""
     listed = path.with_name("labels.txt")
-    names = dict(enumerate(listed.read_text(encoding="utf-8").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
+    names = (
+        dict(enumerate(listed.read_text(encoding="utf-8-sig").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
+    )
     rows = []
     lines = [[float(value) for value in line] for line in csv.reader(text.splitlines())]
     # Results of trackers say -1 where a detector states its confidence.
@@ -236,10 +242,10 @@ def _mot(path: Path, text: str) -> FileContent:
             continue
         kind = int(values[7]) if len(values) > 7 and values[7] >= 0 and len(values) != 10 else 1
         sure = values[6] if len(values) > 6 and not unstated else 1.0
+        if len(values) in (8, 9) and sure == 0:
+            continue  # in a ground truth: not to be considered, whatever it is
         if values[0] < 1 or kind not in names:
             raise ValueError(f"line {number}: frame {values[0]:g}, class {kind}")
-        if len(values) in (8, 9) and sure == 0:
-            continue  # in a ground truth: not to be considered
         rows.append(make_row(int(values[0]) - 1, names[kind].strip(), sure, corners_of(values[2:6])))
     notes = ("the file states no confidences: all are 1",) if unstated else ()
     return FileContent(rows, names_of(rows) or ("person",), notes=notes)
@@ -260,7 +266,7 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
     first = min(1, *(number for _, number, _ in named))
     files = [(number - first, path) for _, number, path in named]
     listed = next((p for p in (folder / "classes.txt", folder.parent / "classes.txt") if p.is_file()), None)
-    names = listed.read_text(encoding="utf-8").split("\n") if listed else COCO_CLASSES
+    names = listed.read_text(encoding="utf-8-sig").split("\n") if listed else COCO_CLASSES
     lines = [(frame, values) for frame, path in files for values in _yolo_lines(path)]
     # Ultralytics appends the track to boxes without confidences: a whole number, above 1 for all but the first track.
     tracked = {values[5] for _, values in lines if len(values) == 6}
@@ -277,7 +283,7 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
 
 def _yolo_lines(path: Path) -> Iterator[list[float]]:
     """Class, box, and confidence or track or both, of each line."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
         values = [float(value) for value in line.split()]
         if len(values) > _MOST_YOLO_FIELDS:
             raise ValueError(

@@ -43,7 +43,7 @@ def load_roles(path: StrPath) -> dict[str, str]:
     roles: dict[str, str] = {}
     for line, row in rows:
         name, role = row["name"], row["role"].casefold()
-        if not name or name in roles or role not in ROLES:
+        if not name or name.casefold() in {other.casefold() for other in roles} or role not in ROLES:
             raise _refused(path, found=f"line {line}: name {name!r}, role {role!r}")
         roles[name] = role
     return roles

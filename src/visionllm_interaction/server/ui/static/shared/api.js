@@ -51,7 +51,10 @@ const next = (reader) => reader.read().catch(() => Promise.reject(silent()));
 async function read(response) {
   if (response.status === 401) location.assign("/login");
   if (response.status === 204 || response.status === 304) return null;
-  const content = await response.json().catch(() => ({}));
+  const content = await response.json().catch((error) => {
+    if (!response.ok) return {};
+    throw error.name === "AbortError" ? error : silent(); // given up, or cut off, while the answer came
+  });
   if (!response.ok) throw new Problem(response.status, content);
   return content;
 }
