@@ -49,6 +49,9 @@ def test_a_table_that_was_filled_in_is_read(tmp_path: Path) -> None:
     table.write_text("number,role\n3,child\n")
     with pytest.raises(InputDataError):
         read_role_table(table)
+    table.write_text("track,role\n3,child\n3,caregiver\n")
+    with pytest.raises(InputDataError, match="one role for each track"):
+        read_role_table(table)
     table.write_text("track,role\n3,nurse\n")
     with pytest.raises(InputDataError, match="roles"):
         read_role_table(table)

@@ -327,7 +327,7 @@ def test_every_gpu_of_a_training_job_gets_a_process(
         started = f"apptainer run {apptainer}" if image else "/venv/bin/visionllm"
     else:
         torchrun = f"apptainer exec {apptainer} torchrun" if image else "/venv/bin/torchrun"
-        started = f"{torchrun} {launcher} {'visionllm' if image else '/venv/bin/visionllm'}"
+        started = f"{torchrun} --shutdown-timeout=120 {launcher} {'visionllm' if image else '/venv/bin/visionllm'}"
     assert call.endswith(f".log {started} run --json -o data.root=x")
 
 

@@ -25,7 +25,14 @@ def test_tables_of_spreadsheets_are_read(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["name\nperson\n", "name,role\nperson,mother\n", "name,role\n,child\n", "name,role,role\na,child,child\n"]
+    "text",
+    [
+        "name\nperson\n",
+        "name,role\nperson,mother\n",
+        "name,role\n,child\n",
+        "name,role,role\na,child,child\n",
+        "name,role\nA,child\na,caregiver\n",
+    ],
 )
 def test_what_is_unclear_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "roles.csv").write_text(text)

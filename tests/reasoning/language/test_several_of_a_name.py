@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan
 from visionllm_interaction.reasoning.wording.verify_expression_claims import verified_claims
 from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.roles.reviewed import set_roles
 
 VIDEO = "hall-way-camera"
 NAMES = ("person", "bottle", "child", "caregiver")
@@ -341,3 +342,15 @@ def test_bouts_of_pairs_are_no_number_of_people(one_each: Path, toys: Path, ques
 def test_the_most_that_anyone_has_is_not_told_of_two_of_a_name(toys: Path) -> None:
     answer = ask("At most how many toys did anyone hold at once?", toys)
     assert answer.status == "abstained" and "people have one name" in (answer.reason or "")
+
+
+def test_who_does_not_count_a_person_by_two_names(tmp_path: Path) -> None:
+    spans = [(1, "adult", 0.0, 8.0), (2, "child", 0.0, 10.0), (3, "bottle", 0.0, 10.0)]
+    holding = [Relation(1, "holding", 3, 1.0, 3.0, 0.9), Relation(2, "holding", 3, 5.0, 6.0, 0.9)]
+    names = ("adult", "child", "bottle")
+    publish(tmp_path / "store", "visit", duration_s=10.0, spans=spans, names=names, relations=holding)
+    assert "adult 2 s" in ask("Who held the bottle the longest?", tmp_path / "store").answer
+    set_roles(tmp_path / "store", "visit", {1: "caregiver"})
+    found = ask("Who held the bottle the longest?", tmp_path / "store").answer
+    assert "the caregiver" in found and "tie" not in found and "adult" not in found
+    assert "2 s" in ask("How long did the adult hold the bottle?", tmp_path / "store").answer

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.measures.api import ANY_PERSON
@@ -15,6 +16,7 @@ from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, plural
 from visionllm_interaction.store.reader import Store
 
 _ALIKE = 0.75
+_ROLES = frozenset({"child", "caregiver"})
 DETERMINERS = frozenset(
     {
         *("the", "a", "an", "any", "this", "that", "these", "those", "my", "our", "his", "her", "their", "its"),
@@ -33,6 +35,7 @@ class Vocabulary(Struct, frozen=True, dict=True):
         words: spoken form (lower case, singular or plural) → name.
         searched: spoken form → name that the detectors search for and never found.
         coded: kinds of codes (speech, gaze, naming) that were imported for at least one of the videos.
+        renamed: categories of which somebody has a role of another name: an *adult* who is the caregiver.
     """
 
     names: tuple[str, ...]
@@ -40,12 +43,15 @@ class Vocabulary(Struct, frozen=True, dict=True):
     words: Mapping[str, str]
     searched: Mapping[str, str] = field(default_factory=dict)
     coded: frozenset[str] = frozenset()
+    renamed: frozenset[str] = frozenset()
 
     @classmethod
     def of_store(cls, store: Store, *, aliases: Mapping[str, Iterable[str]] | None = None) -> Vocabulary:
         """The words for every name in ``store``, found or searched in vain, and the kinds of imported codes."""
         kinds = frozenset[str]().union(*(store.words(video_id, "codes", ["kind"]) for video_id in store.video_ids()))
-        return cls.build(store.names(), store.video_ids(), aliases=aliases, searched=store.known_names(), coded=kinds)
+        names = store.names()
+        found = cls.build(names, store.video_ids(), aliases=aliases, searched=store.known_names(), coded=kinds)
+        return replace(found, renamed=_renamed(store, PERSON_CATEGORIES.intersection(names) - {ANY_PERSON}))
 
     @classmethod
     def build(
@@ -64,8 +70,8 @@ class Vocabulary(Struct, frozen=True, dict=True):
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Names of people; *person*, which is anybody, only where there is no other."""
-        people = tuple(name for name in self.names if name in PERSON_CATEGORIES)
+        """Names of people, each of others; *person*, which is anybody, only where there is no other."""
+        people = tuple(name for name in self.names if name in PERSON_CATEGORIES and name not in self.renamed)
         return tuple(name for name in people if name != ANY_PERSON) or people
 
     @property
@@ -120,6 +126,14 @@ class Vocabulary(Struct, frozen=True, dict=True):
     @cached_property
     def _exact(self) -> re.Pattern[str]:
         return _any_of([form for name in self.names for form in (name.casefold(), plural(name.casefold()))])
+
+
+def _renamed(store: Store, names: Collection[str]) -> frozenset[str]:
+    """Categories among names of people of which somebody has a role of another name."""
+    if _ROLES.issuperset(names) or _ROLES.isdisjoint(names):  # so that tracks are read in few stores only
+        return frozenset()
+    tracks = (track for video_id in store.video_ids() for track in store.tracks(video_id))
+    return frozenset(t.category for t in tracks if t.category in names and t.role in names and t.role != t.category)
 
 
 def _spoken(names: Iterable[str], aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:

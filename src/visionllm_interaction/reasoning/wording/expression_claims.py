@@ -123,7 +123,7 @@ class _Composer(RatioAndMeanComposer):
         reason = self.words.say("several_people")
         rows = [QueryRow(None, reason, video_id, None, None, {}, None, None, None, 0.0, ()) for video_id in unclear]
         evidence = [i for row in rows for i in self.runner.cite(row, self.step.expression, self.unit())]
-        listed = unclear if len(unclear) <= _MOST_NAMED else [*unclear[:_MOST_NAMED], "…"]
+        listed = unclear if len(unclear) <= _MOST_NAMED else [*unclear[:_MOST_NAMED], f"… ({len(unclear)})"]
         note = self.sentence(self.in_video(", ".join(listed)) + reason, None, self.unit(), evidence, "value")
         self.notes.append(note)
         yield note

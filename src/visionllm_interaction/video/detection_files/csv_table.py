@@ -121,11 +121,7 @@ def _is_given(cell: object) -> bool:
 
 
 def _with_decimal_points(table: Sequence[Line], *, whole: str | None) -> list[Line]:
-    """The lines of a table that commas do not separate, with points in its numbers; ``whole`` has whole numbers.
-
-    Raises:
-        ValueError: if the commas of a column may be those of thousands.
-    """
+    """The lines of a table that commas do not separate, with points in its numbers; ``whole`` has whole numbers."""
     commas = re.compile(r"\s*(-?\d*),(\d+)\s*")
     for name in table[0] if table else ():
         cells = [str(line[name] or "").strip() for line in table]
