@@ -83,6 +83,20 @@ def keep(page: Any, name: str, tmp_path: Path) -> None:
     page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
 
 
+def test_boxes_that_come_late_can_be_chosen(address: str) -> None:
+    with chromium() as browser:
+        page = open_page(browser, width=1280, height=1100)
+        held: list[Any] = []
+        page.route("**/detections?*", lambda route: held.append(route))
+        page.goto(f"{address}/ui/videos/a")
+        until(page, "document.querySelector('video')?.readyState >= 2")
+        page.click("button:text-is('Correct')")
+        page.wait_for_selector(".here", state="attached")
+        for route in held:
+            route.continue_()
+        page.wait_for_selector(".here button:has-text('ball 3')", timeout=15_000)
+
+
 def test_boxes_identities_and_bouts_by_mouse(address: str, store: Path, tmp_path: Path) -> None:
     with chromium() as browser:
         page = opened(browser, address)

@@ -118,6 +118,7 @@ function Loaded({ video, content, show, handle, changed }) {
   if (state.content !== content || state.compared !== compared) Object.assign(state, { content, compared, model: new TimelineModel(content, compared), version: state.version + 1 });
   const model = state.model;
   const [boxes] = useState(() => new Boxes(video.video_id, content.duration_s, () => state.loaded(), setProblem));
+  const [, setLoads] = useState(0);
   const [correcting, setCorrecting] = useState(false);
   const [chosen, setChosen] = useState(null);
   const [bout, setBout] = useState(null);
@@ -142,7 +143,7 @@ function Loaded({ video, content, show, handle, changed }) {
   state.loaded = () => {
     renew();
     draw();
-    setTime(state.time);
+    setLoads((before) => before + 1); // the list of boxes is made anew, although the time is the same
   };
   const draw = () => drawBoxes(canvas.current, boxes.at(state.time), { content: state.content, marked: state.marked, model: state.model, chosen: state.chosen, draft: state.draft });
   const choose = (box) => setChosen(box ? { track: box.track, box, time: boxes.frame(state.time).time } : null);
