@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -75,10 +76,12 @@ def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = 
 
 def install(app: FastAPI) -> None:
     """Give ``app`` an OpenAPI document with the security scheme of keys and with problem details as errors."""
+    making = Lock()
 
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+        with making:  # the first requests come together, each in its own thread
+            if app.openapi_schema is None:
+                app.openapi_schema = _document(app)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]

@@ -7,10 +7,14 @@ import inspect
 import textwrap
 from functools import cache
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
+
+_PARSING = Lock()
+"""One thread parses at a time: in Python 3.11 two at once can end in a ``SystemError`` (seen in 3.11.7)."""
 
 
 class DescribedModel(BaseModel):
@@ -37,7 +41,8 @@ class DescribedModel(BaseModel):
 def _attribute_docstrings(model: type) -> dict[str, str]:
     """Field → the docstring below it, for the fields of ``model`` itself; nothing where the source is not at hand."""
     try:
-        body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+        with _PARSING:
+            body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     except (OSError, TypeError):  # made in an interactive session
         return {}
     found: dict[str, str] = {}

@@ -97,6 +97,55 @@ def test_boxes_that_come_late_can_be_chosen(address: str) -> None:
         page.wait_for_selector(".here button:has-text('ball 3')", timeout=15_000)
 
 
+def test_boxes_that_failed_are_asked_for_again(address: str) -> None:
+    with chromium() as browser:
+        page = open_page(browser, width=1280, height=1100)
+        failures = iter([500, None])
+
+        def answer(route: Any) -> None:
+            status = next(failures, 0)
+            if status is None:
+                route.abort()
+            elif status:
+                route.fulfill(status=status, json={"detail": "An internal error."})
+            else:
+                route.continue_()
+
+        page.route("**/detections?*", answer)
+        page.goto(f"{address}/ui/videos/a")
+        page.wait_for_selector("[role=alert]:has-text('An internal error.')")
+        page.click("button:text-is('Correct')")
+        page.wait_for_selector(".here button:has-text('ball 3')", timeout=15_000)
+        assert page.query_selector("[role=alert]") is None
+
+
+def test_boxes_of_before_a_correction_are_not_shown_after_it(address: str, store: Path) -> None:
+    add_correction(store, "a", {"kind": "box", "action": "delete", "track_id": BALL}, who="Ola")
+    with chromium() as browser:
+        page = open_page(browser, width=1280, height=1100)
+        asked: list[Any] = []
+        held: list[Any] = []
+
+        def answer(route: Any) -> None:
+            asked.append(route)
+            if len(asked) == 1:
+                held.append(route.fetch())
+            else:
+                route.continue_()
+
+        page.route("**/detections?*", answer)
+        page.goto(f"{address}/ui/videos/a")
+        page.click("button:text-is('Correct')")
+        while not held:
+            page.wait_for_timeout(50)
+        page.click("button:has-text('Undo')")
+        page.wait_for_selector(".here button:has-text('ball 3')")
+        assert "ball" not in held[0].json()["category"]
+        asked[0].fulfill(response=held[0])
+        page.wait_for_timeout(500)
+        assert page.query_selector(".here button:has-text('ball 3')") is not None
+
+
 def test_boxes_identities_and_bouts_by_mouse(address: str, store: Path, tmp_path: Path) -> None:
     with chromium() as browser:
         page = opened(browser, address)
@@ -182,6 +231,30 @@ def test_by_keyboard_alone(address: str, store: Path, tmp_path: Path) -> None:
         page.wait_for_selector(".made li.undone")
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         keep(page, "correct-400-dark", tmp_path)
+        assert faults_of(page) == []
+
+
+def test_the_timeline_of_a_corrected_video_keeps_focus_search_and_row(address: str, store: Path) -> None:
+    add_correction(store, "a", {"kind": "box", "action": "delete", "track_id": BALL}, who="Ola")
+    with chromium() as browser:
+        page = open_page(browser, width=1280, height=1100)
+        page.goto(f"{address}/ui/videos/a")
+        until(page, "document.querySelector('video')?.readyState >= 2")
+        page.click("button:text-is('Correct')")
+        page.wait_for_selector(".made li")
+        page.fill(".tl-find", "cup")
+        page.focus(".tl-scroll")
+        page.keyboard.press("ArrowDown")
+        row = page.inner_text(".timeline .hidden[aria-live]")
+        assert row.startswith("row ")
+        page.keyboard.press("Control+z")
+        page.wait_for_selector(".made li.undone")
+        page.wait_for_selector(".here button:has-text('ball 3')")
+        assert page.evaluate("document.activeElement.className") == "tl-scroll"
+        assert page.input_value(".tl-find") == "cup"
+        go_to(page, 2)  # the keys still move the time
+        page.keyboard.press("ArrowDown")
+        assert page.inner_text(".timeline .hidden[aria-live]") != row, "the row after the chosen one"
         assert faults_of(page) == []
 
 

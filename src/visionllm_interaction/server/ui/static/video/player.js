@@ -15,30 +15,55 @@ import { TimelineModel } from "./timeline_model.js";
 
 const CHUNK_S = 30;
 const CHUNKS = 6;
+const AGAIN_MS = 2000;
 const FACTS_EVERY_MS = 200;
 const MOST_FACTS = 10;
 const NONE = [];
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
-// The detections around the time that is shown; older ones are forgotten.
+// The detections around the time that is shown; older ones are forgotten. What failed is asked for again.
 class Boxes {
   constructor(id, duration, changed, failed) {
-    Object.assign(this, { id, duration, changed, failed });
+    Object.assign(this, { id, duration, changed, failed, time: 0 });
     this.chunks = new Map();
-    this.loading = new Set();
+    this.requests = new Map(); // chunk → its request; an answer counts only while its request stands here
   }
 
   load(t) {
+    this.time = t;
     const here = Math.floor(t / CHUNK_S);
     for (const n of [here, here + 1]) {
-      if (n * CHUNK_S > this.duration || this.loading.has(n) || this.chunks.has(n)) continue;
-      this.loading.add(n);
-      api(videoPath(this.id, `/detections?begin_s=${n * CHUNK_S}&end_s=${(n + 1) * CHUNK_S}`)).then((columns) => {
-        this.chunks.set(n, byFrame(columns));
-        for (const old of this.chunks.keys()) if (this.chunks.size > CHUNKS && Math.abs(old - here) > 2) this.chunks.delete(old);
-        this.changed();
-      }, this.failed).finally(() => this.loading.delete(n));
+      if (n * CHUNK_S <= this.duration && !this.requests.has(n) && !this.chunks.has(n)) this.ask(n);
     }
+  }
+
+  async ask(n) {
+    const request = {};
+    this.requests.set(n, request);
+    const counts = () => this.requests.get(n) === request;
+    try {
+      const columns = await api(videoPath(this.id, `/detections?begin_s=${n * CHUNK_S}&end_s=${(n + 1) * CHUNK_S}`));
+      if (!counts()) return;
+      this.requests.delete(n);
+      this.keep(n, byFrame(columns));
+    } catch (problem) {
+      if (!counts()) return;
+      this.failed(problem);
+      if (problem.status > 0 && problem.status < 500) return; // it would be refused again
+      setTimeout(() => {
+        if (!counts()) return;
+        this.requests.delete(n);
+        this.load(this.time);
+      }, AGAIN_MS);
+    }
+  }
+
+  keep(n, frames) {
+    const here = Math.floor(this.time / CHUNK_S);
+    this.chunks.set(n, frames);
+    for (const old of this.chunks.keys()) if (this.chunks.size > CHUNKS && Math.abs(old - here) > 2) this.chunks.delete(old);
+    this.failed(null);
+    this.changed();
   }
 
   // The last processed frame at a time; null where it is not loaded.
@@ -58,9 +83,13 @@ class Boxes {
 
   // Forget what was loaded: it has been corrected.
   reload(time) {
-    this.chunks.clear();
-    this.loading.clear();
+    this.close();
     this.load(time);
+  }
+
+  close() {
+    this.chunks.clear();
+    this.requests.clear();
   }
 
   // The time of the processed frame after or before a time; null where it is not loaded.
@@ -99,7 +128,7 @@ export function Player({ video, early, show, handle }) {
 
 function Loaded({ video, content, show, handle, changed }) {
   const player = useRef(null), canvas = useRef(null), timeline = useRef(null);
-  const state = useRef({ time: 0, marked: [], interval: null, factsAt: 0, chosen: null, window: null, version: 0 }).current;
+  const state = useRef({ time: 0, marked: [], interval: null, factsAt: 0, chosen: null }).current;
   const [facts, setFacts] = useState([]);
   const [time, setTime] = useState(0);
   const [looping, setLooping] = useState(false);
@@ -115,7 +144,7 @@ function Loaded({ video, content, show, handle, changed }) {
   const comparisons = useComparisons(video.video_id, content);
   const compared = comparisons.found?.comparisons || NONE;
   // A corrected video has a new timeline; what is shown of it stays.
-  if (state.content !== content || state.compared !== compared) Object.assign(state, { content, compared, model: new TimelineModel(content, compared), version: state.version + 1 });
+  if (state.content !== content || state.compared !== compared) Object.assign(state, { content, compared, model: new TimelineModel(content, compared) });
   const model = state.model;
   const [boxes] = useState(() => new Boxes(video.video_id, content.duration_s, () => state.loaded(), setProblem));
   const [, setLoads] = useState(0);
@@ -210,7 +239,10 @@ function Loaded({ video, content, show, handle, changed }) {
     else told(0, false);
     const watcher = new ResizeObserver(() => draw());
     if (canvas.current) watcher.observe(canvas.current);
-    return () => watcher.disconnect();
+    return () => {
+      watcher.disconnect();
+      boxes.close();
+    };
   }, []);
   useEffect(() => {
     const film = player.current;
@@ -269,7 +301,7 @@ function Loaded({ video, content, show, handle, changed }) {
     </section>
     ${content.session && html`<${Session} content=${content} id=${video.video_id} time=${time} />`}
     ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} draft=${draft} onDraft=${setDraft} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
-    <${Timeline} key=${state.version} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
+    <${Timeline} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
     <${CodingBesideModel} comparisons=${comparisons} onShow=${showInterval} />
     <${People} id=${video.video_id} source=${video.playable ? source : null} may=${may} corrections=${corrections} changed=${changed} />
     <${TimeNotKnown} content=${content} onShow=${showInterval} />

@@ -27,6 +27,15 @@ export class TimelineView {
     this.pattern = null;
   }
 
+  // Draw another model of the same video; the chosen row stays, or none is chosen where it is gone.
+  replace(model) {
+    if (model === this.model) return;
+    const chosen = this.model.rows[this.row];
+    this.model = model;
+    this.row = chosen ? model.rows.findIndex((one) => one.label === chosen.label && `${one.tracks}` === `${chosen.tracks}`) : -1;
+    this.schedule();
+  }
+
   resize() {
     const width = this.scroller.clientWidth, height = this.scroller.clientHeight;
     const ratio = window.devicePixelRatio || 1;
@@ -243,8 +252,8 @@ function hatched(pen, colours) {
 const HELP = "Left and right: one second, with Shift ten. Plus and minus: zoom. Up and down: choose a row. N and P: next and previous bout of the row. Home and End.";
 
 // handle.current gets {moveHead, showInterval}; onSeek is called with a time, onShow with begin, end, tracks and what it is.
-// kept holds what is shown, so that a corrected timeline shows the same; edge is called when an edge of the marked bout
-// was dragged, and is null where that is not wanted.
+// kept holds what the player shows. A corrected video brings another model: window, row, search and focus stay. edge is
+// called when an edge of the marked bout was dragged, and is null where that is not wanted.
 export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear }) {
   const canvas = useRef(null), scroller = useRef(null), head = useRef(null), tip = useRef(null), view = useRef(null);
   const [window_, setWindow] = useState({ begin: 0, span: model.duration });
@@ -263,8 +272,7 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
   };
   useEffect(() => {
     const drawn = new TimelineView(model, canvas.current, scroller.current, () => {
-      kept.window = { begin: drawn.begin, span: drawn.span };
-      setWindow(kept.window);
+      setWindow({ begin: drawn.begin, span: drawn.span });
       moveHead(now.current, false);
     });
     view.current = drawn;
@@ -282,7 +290,6 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
     system.addEventListener("change", recolour);
     Object.assign(drawn, { interval: kept.interval, marked: kept.marked });
     drawn.resize();
-    if (kept.window) drawn.show(kept.window.begin, kept.window.span);
     moveHead(kept.time, false);
     performance.mark("timeline-drawn");
     handle.current = {
@@ -300,8 +307,10 @@ export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear })
       watcher.disconnect();
       removeEventListener("themechange", recolour);
       system.removeEventListener("change", recolour);
+      handle.current = null;
     };
   }, []);
+  useEffect(() => view.current.replace(model), [model]);
   const pick = (event) => {
     const { x, y } = place(event, scroller.current);
     const found = view.current.find(x, y);
