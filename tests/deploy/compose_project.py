@@ -114,7 +114,7 @@ class ComposeProject:
     def prometheus(self, path: str, **query: str) -> Any:
         """Data of an answer of Prometheus' HTTP API."""
         url = f"http://{self.addresses['prometheus']}:9090/api/v1/{path}"
-        reply = httpx.get(url, params=query, timeout=30).json()
+        reply = httpx.get(url, params=query, timeout=30).raise_for_status().json()
         assert reply["status"] == "success", reply
         return reply["data"]
 
@@ -193,7 +193,7 @@ def targets(project: ComposeProject) -> dict[str, str]:
 def _all_up(project: ComposeProject) -> bool:
     try:
         health = targets(project)
-    except httpx.TransportError:
+    except (httpx.TransportError, httpx.HTTPStatusError):  # 503 while Prometheus reads its log of before
         return False
     return bool(health) and set(health.values()) == {"up"}
 
