@@ -254,3 +254,17 @@ def test_weak_detections_before_a_track_never_make_it_noise() -> None:
     tracked = found.timestamp_s[found.track_id != UNTRACKED]
     assert len(tracked) > 10 and tracked.max() == pytest.approx(29 / 25)
     assert found.confidence[found.track_id != UNTRACKED].mean() >= TrackConfig().min_mean_confidence
+
+
+@pytest.mark.parametrize(("category", "kept"), [("person", True), ("child", True), ("cup", False)])
+def test_things_have_to_be_surer_than_people(category: str, kept: bool) -> None:
+    frames = frames_at(25.0, 2.0)
+    own = np.arange(0, 50)
+    sure = np.r_[np.full(10, 0.6), np.full(40, 0.41)].astype(np.float32)
+    boxes = np.tile(np.array([400.0, 50.0, 500.0, 250.0], np.float32), (50, 1))
+    names, untracked = np.array([category] * 50, dtype=object), np.full(50, UNTRACKED)
+    found = track(
+        DetectionTable(own, frames.timestamp_s[own], names, sure, boxes, untracked), frames, size_px=(1000, 300)
+    )
+    assert (found.track_id != UNTRACKED).any() == kept
+    assert len(found) == 50, "the detections stay"

@@ -112,7 +112,9 @@ class TrackConfig(Section):
     min_detections: int = Field(default=4, ge=1)
     """Tracks with fewer detections are noise."""
     min_mean_confidence: float = Field(default=0.4, ge=0.0, le=1.0)
-    """Tracks with a lower mean confidence are noise."""
+    """Tracks of people with a lower mean confidence are noise …"""
+    object_min_mean_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
+    """… and tracks of things: detectors are less sure of people who are far away, and take more things for others."""
     min_density: float = Field(default=0.4, ge=0.0, le=1.0)
     """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
 

@@ -84,6 +84,7 @@ def _follow_all(config: BlurConfig) -> TrackConfig:
         min_duration_s=0.0,
         min_detections=1,
         min_mean_confidence=0.0,
+        object_min_mean_confidence=0.0,
         min_density=0.0,
         same_place_share=1.0,
     )

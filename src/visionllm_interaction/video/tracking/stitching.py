@@ -116,7 +116,7 @@ def extend_to_first_detection(
             if best is None:
                 break
             confidences.append(float(rows.confidence[best]))
-            if step > config.min_hits and np.mean(confidences) < config.min_mean_confidence:
+            if step > config.min_hits and np.mean(confidences) < _least_confidence(tracklet.category, config):
                 break
             ids[best] = tracklet.id
             first = best
@@ -356,6 +356,10 @@ def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDAr
     return least
 
 
+def _least_confidence(category: str, config: TrackConfig) -> float:
+    return config.min_mean_confidence if category in PERSON_CATEGORIES else config.object_min_mean_confidence
+
+
 def _is_valid(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
     own_s = rows.timestamp_s[tracklet.rows]
     at = np.searchsorted(times_s, own_s)
@@ -365,6 +369,6 @@ def _is_valid(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.floa
     return (
         len(own_s) >= config.min_detections
         and followed_s >= config.min_duration_s - 1e-9
-        and float(rows.confidence[tracklet.rows].mean()) >= config.min_mean_confidence
+        and float(rows.confidence[tracklet.rows].mean()) >= _least_confidence(tracklet.category, config)
         and len(own_s) >= config.min_density * n_processed
     )
