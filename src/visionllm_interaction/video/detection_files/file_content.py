@@ -77,6 +77,33 @@ def make_row(frame: int, category: str, confidence: Any, box: Sequence[float]) -
     return frame, category.strip(), sure, (x1, y1, x2, y2), UNTRACKED
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number, or ``nan`` or ``inf``."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def whole_number(value: Any) -> int:
+    """A frame or class, as a number or its text.
+
+    Args:
+        value: the number.
+
+    Returns:
+        It as a whole number.
+
+    Raises:
+        ValueError: if it is not whole.
+    """
+    number = float(value)
+    if not np.isfinite(number) or number != int(number):
+        raise ValueError(f"{value} is no number of a frame")
+    return int(number)
+
+
 def corners_of(bbox: Any) -> tuple[float, ...]:
     """x1, y1, x2, y2 of a box x, y, width, height."""
     box = np.array(bbox, dtype=np.float64).reshape(4)

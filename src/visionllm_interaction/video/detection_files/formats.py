@@ -33,13 +33,11 @@ from visionllm_interaction.video.detection_files.file_content import (
     without_ending,
     without_repeated_rows,
 )
+from visionllm_interaction.video.detection_files.mot_text import is_mot, read_mot
 
 FILES_VERSION = 2
 """Raised by whoever changes what is read from the same file: videos that were analysed from files are analysed again.
 Version 2 tells videos of one name apart, leaves repeated rows out, and reads times that several frames share."""
-_MOT_FIELDS = range(6, 11)
-_MOT_NAMES: Mapping[int, str] = {1: "person", 2: "person", 3: "car", 4: "bicycle", 5: "motorcycle", 7: "person"}
-"""Classes of MOT Challenge that are people or vehicles → name; 2 are riders, 7 people who stand still."""
 _MOST_YOLO_FIELDS = 7
 _NUMBER_AT_END = re.compile(r"(.*?)(\d+)")
 EXPECTED = (
@@ -74,8 +72,8 @@ def read_content(path: Path, *, clock: Clock | None = None, video: str | None = 
         content = _json(json.loads(text), clock, video)
     elif start == "<":
         content = _cvat(path, video)
-    elif _is_mot(text):
-        content = _mot(path, text)
+    elif is_mot(text):
+        content = read_mot(path, text)
     else:
         content = read_csv(text, clock=clock, video=video)
     return replace(_tidied(content), normalised=are_shares(content.rows))
@@ -212,43 +210,6 @@ def _annotated_frames(task: Element | None) -> frozenset[int] | None:
     if not first or not last or step is None:
         return None
     return frozenset(range(int(first), int(last) + 1, max(int(step.group(1)), 1)))
-
-
-def _is_mot(text: str) -> bool:
-    first = text.lstrip().split("\n", maxsplit=1)[0].split(",")
-    return len(first) in _MOT_FIELDS and all(_is_number(field) for field in first)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _mot(path: Path, text: str) -> FileContent:
-    """Lines ``frame, id, left, top, width, height, confidence, class, visibility``; frames from 1."""
-    listed = path.with_name("labels.txt")
-    names = (
-        dict(enumerate(listed.read_text(encoding="utf-8-sig").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
-    )
-    rows = []
-    lines = [[float(value) for value in line] for line in csv.reader(text.splitlines())]
-    # Results of trackers say -1 where a detector states its confidence.
-    unstated = all(len(values) > 6 and values[6] == -1 for values in lines if values)
-    for number, values in enumerate(lines, start=1):
-        if not values:
-            continue
-        kind = int(values[7]) if len(values) > 7 and values[7] >= 0 and len(values) != 10 else 1
-        sure = values[6] if len(values) > 6 and not unstated else 1.0
-        if len(values) in (8, 9) and sure == 0:
-            continue  # in a ground truth: not to be considered, whatever it is
-        if values[0] < 1 or kind not in names:
-            raise ValueError(f"line {number}: frame {values[0]:g}, class {kind}")
-        rows.append(make_row(int(values[0]) - 1, names[kind].strip(), sure, corners_of(values[2:6])))
-    notes = ("the file states no confidences: all are 1",) if unstated else ()
-    return FileContent(rows, names_of(rows) or ("person",), notes=notes)
 
 
 def _yolo_folder(folder: Path, video: str | None) -> FileContent:
