@@ -23,6 +23,7 @@ from visionllm_interaction.video.detection_files.file_content import (
     make_row,
     names_of,
     other_name_note,
+    refuse_second_pass,
 )
 from visionllm_interaction.video.detection_files.table_times import UNITS, Line, frames_of_lines
 
@@ -46,8 +47,12 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "cx": ("cx", "xc", "x_center", "x_centre", "xcenter", "center_x", "centre_x"),
     "cy": ("cy", "yc", "y_center", "y_centre", "ycenter", "center_y", "centre_y"),
     "video": ("video", "video_name", "video_id", "video_file", "video_path", "file", "file_name", "filename", "source",
-              "superseded_gcp_name", "gcp_name"),
+              "superseded_gcp_name", "gcp_name", "clip", "clip_name", "clip_id", "recording", "recording_id", "session",
+              "session_id", "movie", "media"),
 }  # fmt: skip
+_OF_VIDEO = re.compile(r"(?:^|_)(?:video|gcp)_(?:name|file|path|id)(?:_|$)")
+"""Other columns that name the video, such as ``superseded_gcp_name_feb25``."""
+_TRACKS = {"id", "track", "track_id", "tracker_id", "track_number", "object_id", "person_id", "instance_id"}
 _CATEGORIES = ("category", "class_name", "category_name", "class", "label", "name", "object")
 _MISSING = {"", "-", "na", "nan", "n/a", "none", "null", "#n/a"}
 """Cells without a value, as spreadsheets, R and pandas write them."""
@@ -77,7 +82,7 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
     Raises:
         ValueError: if columns are missing, or a value is of another form.
     """
-    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
+    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t|")
     lines = csv.DictReader(text.splitlines(), dialect=dialect)
     by_column = {_plain(name): name for name in lines.fieldnames or ()}
     table: list[Line] = [line for line in lines if any(_is_given(cell) for cell in line.values())]
@@ -107,10 +112,14 @@ def read_records(records: Sequence[Mapping[str, Any]], *, clock: Clock | None, v
 
 def _columns(by_column: Mapping[str, str]) -> dict[str, str | None]:
     """What a column is for → its name in this table."""
-    return {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
+    column = {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
+    of_video = next((name for plain, name in by_column.items() if _OF_VIDEO.search(plain)), None)
+    return {**column, "video": column["video"] or of_video}
 
 
-def _read_table(table: list[Line], by_column: Mapping[str, str], clock: Clock | None, video: str | None) -> FileContent:
+def _read_table(
+    table: Sequence[Line], by_column: Mapping[str, str], clock: Clock | None, video: str | None
+) -> FileContent:
     column = _columns(by_column)
     category = _category_column(table, [by_column[name] for name in _CATEGORIES if name in by_column])
     if not (column["frame"] or any(column[key] for key in UNITS)) or category is None:
@@ -129,6 +138,8 @@ def _read_table(table: list[Line], by_column: Mapping[str, str], clock: Clock | 
             if _ABOUT_CONFIDENCE.search(name.lower())
         )
     rows = [make_row(frame, str(line[category]), one, box) for (frame, line, box), one in zip(found, sure, strict=True)]
+    if _TRACKS.isdisjoint(by_column):
+        refuse_second_pass(rows)
     if not column["frame"]:
         _refuse_coarse_times(rows, clock)
     empty = len(rows) < len(table)

@@ -11,6 +11,7 @@ from visionllm_interaction.video.detection_files.file_content import (
     is_number,
     make_row,
     names_of,
+    refuse_second_pass,
     whole_number,
 )
 
@@ -55,13 +56,15 @@ def read_mot(path: Path, text: str) -> FileContent:
     rows = []
     for number, values in lines:
         kind = _kind(values)
-        if len(values) in _WITH_CLASS and is_truth and values[_CONFIDENCE] == 0:
+        if len(values) in _WITH_CLASS and values[_CONFIDENCE] == 0:
             continue  # in a ground truth: not to be considered, whatever it is
         name = _name(kind, names, is_truth=is_truth)
         if not name or values[0] < 1:
             raise ValueError(f"line {number}: frame {values[0]:g}, class {kind}{'' if name else _UNNAMED}")
         sure = 1.0 if unstated else values[_CONFIDENCE]
         rows.append(make_row(whole_number(values[0]) - 1, name.strip(), sure, corners_of(values[2:6])))
+    if all(values[1] < 0 for _, values in lines):
+        refuse_second_pass(rows)
     notes = ("the file states no confidences: all are 1",) if unstated else ()
     return FileContent(rows, names_of(rows) or ("person",), notes=notes)
 

@@ -47,6 +47,7 @@ def frames_of_lines(
     timed = next((column[key] for key in UNITS if column[key]), None)
     if not column["frame"]:
         return _frames_at(_times_s(table, column), clock), ()
+    unused: tuple[str, ...] = ()
     frames = [whole_number(str(line[column["frame"]] or "")) for line in table]
     if timed and table and clock is not None:
         times_s = _times_s(table, column)
@@ -58,16 +59,17 @@ def frames_of_lines(
         try:
             at_times = _frames_at(times_s, clock)
         except ValueError as error:
-            return frames, (f"column {timed} was not used: {error}",)
-        if shared:
-            return _frames_beside_coarse_times(frames, times_s, column, clock)
-        off = np.abs(np.array(at_times) - np.array(frames))
-        if len(off) and off.max() > _OFF_STEPS:
-            return at_times, (f"column {column['frame']} does not number frames of the video; {timed} was used",)
-        return at_times, ()
+            unused = (f"column {timed} was not used: {error}",)
+        else:
+            if shared:
+                return _frames_beside_coarse_times(frames, times_s, column, clock)
+            off = np.abs(np.array(at_times) - np.array(frames))
+            if off.max() > _OFF_STEPS:
+                return at_times, (f"column {column['frame']} does not number frames of the video; {timed} was used",)
+            return at_times, ()
     if counted_from_one(frames, clock):
-        return [frame - 1 for frame in frames], _counting_notes(column, 1)
-    return frames, ()
+        return [frame - 1 for frame in frames], (*unused, *_counting_notes(column, 1))
+    return frames, unused
 
 
 def _counting_notes(column: Mapping[str, str | None], first: int) -> tuple[str, ...]:
@@ -85,14 +87,16 @@ def _first_beside_printed(frames: Sequence[int], times_s: Floats, clock: Clock) 
     unit_s = next((unit for unit in _PRINTED_S if np.abs(times_s / unit - np.rint(times_s / unit)).max() < _EXACT), 0.0)
     if unit_s <= step_s:
         return None
-    for first in (1,) if counted_from_one(frames, clock) else (0, 1):
+    agreeing = []
+    for first in (0, 1):
         if numbers.min() < first or numbers.max() - first >= len(frame_times_s):
             continue
         off_s = times_s - frame_times_s[numbers - first]
         are_cut = bool(((off_s > -unit_s + _EXACT) & (off_s < _EXACT)).all())
         if are_cut or np.abs(off_s).max() < unit_s / 2 + _EXACT:
-            return first
-    return None
+            agreeing.append(first)
+    # Where both agree, as with few lines, a table that begins with 1 is counted from it.
+    return next(iter(agreeing), None) if len(agreeing) < 2 else int(numbers.min() == 1)
 
 
 def _frames_beside_coarse_times(
