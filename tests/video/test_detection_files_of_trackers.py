@@ -105,6 +105,17 @@ def test_frames_between_whole_seconds_are_not_moved_to_them(tmp_path: Path) -> N
     assert table.frame_index.tolist() == [12, 37, 62, 87]
 
 
+@pytest.mark.parametrize("fps", [25.0, 29.97])
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("begin", [0, 1])
+def test_whole_seconds_may_be_exact(tmp_path: Path, fps: float, first: int, begin: int) -> None:
+    frames = [round(s * fps) for s in range(begin, 4)]
+    lines = [f"{f + first},{s},person,0.5,5,20,50,90" for s, f in enumerate(frames, start=begin)]
+    found, table = read(tmp_path / "d.csv", "\n".join([HEAD, *lines]), fps=fps, n=120)
+    assert table.frame_index.tolist() == frames
+    assert found.notes == (("column frame counts frames from 1",) if first else ())
+
+
 def test_frames_from_one_beside_times_of_day_are_counted_from_one(tmp_path: Path) -> None:
     lines = [f"{f + 1},{1719830000 + f / 25},person,0.5,5,20,50,90" for f in range(100)]
     found, table = read(tmp_path / "d.csv", "\n".join([HEAD, *lines]))

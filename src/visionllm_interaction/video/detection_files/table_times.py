@@ -52,10 +52,11 @@ def frames_of_lines(
     if timed and table and clock is not None:
         times_s = _times_s(table, column)
         shared = len(set(times_s.tolist())) < len(set(frames))
-        if (first := _first_beside_printed(frames, times_s, clock)) is not None:
+        if printed := _first_beside_printed(frames, times_s, clock):
+            first, exact = printed
             why = "several frames have the same time" if shared else f"{timed} is cut or rounded"
-            notes = (f"{why}: column {column['frame']} was used", *_counting_notes(column, first))
-            return [frame - first for frame in frames], notes
+            notes = () if exact else (f"{why}: column {column['frame']} was used",)
+            return [frame - first for frame in frames], (*notes, *_counting_notes(column, first))
         try:
             at_times = _frames_at(times_s, clock)
         except ValueError as error:
@@ -76,8 +77,8 @@ def _counting_notes(column: Mapping[str, str | None], first: int) -> tuple[str, 
     return (f"column {column['frame']} counts frames from 1",) if first else ()
 
 
-def _first_beside_printed(frames: Sequence[int], times_s: Floats, clock: Clock) -> int | None:
-    """The number of the first frame, where it follows from times (n,) printed in whole seconds, tenths or hundredths.
+def _first_beside_printed(frames: Sequence[int], times_s: Floats, clock: Clock) -> tuple[int, bool] | None:
+    """The number of the first frame, and whether times are exact, where that follows from times (n,) printed in whole seconds, tenths or hundredths.
 
     Frame 25 of a video of 25 frames a second is at 1 s if frames are counted from 0, and before it if from 1: it is
     printed as ``0`` then. ``None``: times are exact enough for frames, or agree with neither.
@@ -92,11 +93,15 @@ def _first_beside_printed(frames: Sequence[int], times_s: Floats, clock: Clock) 
         if numbers.min() < first or numbers.max() - first >= len(frame_times_s):
             continue
         off_s = times_s - frame_times_s[numbers - first]
+        if np.abs(off_s).max() <= step_s / 2:
+            return first, True
         are_cut = bool(((off_s > -unit_s + _EXACT) & (off_s < _EXACT)).all())
         if are_cut or np.abs(off_s).max() < unit_s / 2 + _EXACT:
             agreeing.append(first)
-    # Where both agree, as with few lines, a table that begins with 1 is counted from it.
-    return next(iter(agreeing), None) if len(agreeing) < 2 else int(numbers.min() == 1)
+    # Where both agree and neither exactly, as with few lines, a table that begins with 1 is counted from it.
+    if len(agreeing) == 2:
+        return int(numbers.min() == 1), False
+    return (agreeing[0], False) if agreeing else None
 
 
 def _frames_beside_coarse_times(
