@@ -78,7 +78,7 @@ def _counting_notes(column: Mapping[str, str | None], first: int) -> tuple[str, 
 
 
 def _first_beside_printed(frames: Sequence[int], times_s: Floats, clock: Clock) -> tuple[int, bool] | None:
-    """The number of the first frame, and whether times are exact, where that follows from times (n,) printed in whole seconds, tenths or hundredths.
+    """The number of the first frame, and whether times (n,) are exact, where times printed in round units show it.
 
     Frame 25 of a video of 25 frames a second is at 1 s if frames are counted from 0, and before it if from 1: it is
     printed as ``0`` then. ``None``: times are exact enough for frames, or agree with neither.
