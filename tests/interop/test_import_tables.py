@@ -195,3 +195,27 @@ def test_label_tracks_of_audacity(tmp_path: Path, bands: str) -> None:
     rows = f"2.600000\t3.250000\tba\n{bands}4.000000\t4.000000\t\n{bands}"
     found = _rows(tmp_path / "looks.txt", rows)
     assert [row[2:] for row in found] == [("ba", 2.6, 3.25), ("", 4.0, 4.0)]
+
+
+BORIS = "Observation id,Media file,Subject,Behavior,Behavior type,Start (s),Stop (s),Duration (s)\n"
+BORIS_ROWS = "{0},a.mp4,child,look,STATE,1.0,2.5,1.5\n{1},a.mp4,child,point,POINT,3.0,3.0,NA\n"
+
+
+def test_behaviours_of_boris_tables_are_told_apart(tmp_path: Path) -> None:
+    rows = _rows(tmp_path / "t.csv", BORIS + BORIS_ROWS.format("visit1", "visit1"))
+    assert rows == [("look", "child", "", 1.0, 2.5), ("point", "child", "", 3.0, 3.0)]
+
+
+@pytest.mark.parametrize("column", ["Observation id", "Media file name", "video", "recording_filename"])
+def test_tables_of_several_recordings_are_refused(tmp_path: Path, column: str) -> None:
+    text = BORIS.replace("Observation id", column) + BORIS_ROWS.format("visit1", "visit2")
+    with pytest.raises(InputDataError, match="visit1, visit2"):
+        _rows(tmp_path / "t.csv", text)
+    assert len(_rows(tmp_path / "t.csv", text, "begin=Start (s),end=Stop (s),tier=Behavior")) == 2
+
+
+def test_a_table_that_says_nothing_of_what_was_coded_has_a_note(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("start (s),stop (s),gaze target,rater\n1,2,ball,A\n3,4,cup,A\n")
+    assert "not read are gaze target (" in read_csv(tmp_path / "t.csv").notes[0]
+    (tmp_path / "t.csv").write_text("start (s),stop (s)\n1,2\n3,4\n")
+    assert read_csv(tmp_path / "t.csv").notes == ()

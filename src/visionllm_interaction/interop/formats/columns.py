@@ -24,7 +24,7 @@ _NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
             {"label", "category", "code", "value", "text", "utterance", "transcription", "annotation", "name", "token"}
         ),
         "participant": frozenset({"participant", "speaker", "speaker type", "who", "subject"}),
-        "tier": frozenset({"tier", "column"}),
+        "tier": frozenset({"tier", "column", "behavior", "behaviour"}),
     }
 )
 _UNIT_WORDS: Mapping[str, str] = MappingProxyType(

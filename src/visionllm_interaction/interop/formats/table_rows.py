@@ -32,6 +32,10 @@ _PREAMBLE = 20
 """How many lines may stand before the header."""
 _DATAVYU = ("file", "column", "ordinal", "onset", "offset")
 _OWN = frozenset({"tier", "begin_s", "end_s"})
+_RECORDINGS = ("observation id", "observation", "media file name", "media file", "video", "video_id", "video name",
+               "recording", "recording_filename", "recording filename")  # fmt: skip
+"""Columns that tell of which recording a row is."""
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,39 @@ def read_table_text(path: Path, text: str, columns: ColumnMap | None) -> Timelin
             found=", ".join(table.header)[:200] or "no columns",
             fix=f"say which column is which: {suggestion(table.header)}",
         )
-    return _finished(path, *_read(path, table, names, chosen), kind=_kind(chosen))
+    if columns is None:
+        _refuse_several_recordings(path, table, names)
+    found, refused, notes = _read(path, table, names, chosen)
+    notes += _nothing_coded_notes(table, names, chosen)
+    return _finished(path, found, refused, notes, kind=_kind(chosen))
+
+
+def _refuse_several_recordings(path: Path, table: _Table, names: Sequence[str]) -> None:
+    """Refuse a table of several recordings, all of which would be taken for the one that it is imported for."""
+    for name in _RECORDINGS:
+        if name not in names:
+            continue
+        at = names.index(name)
+        several = sorted({cells[at].strip() for _, cells in table.rows if at < len(cells)} - {""})
+        if len(several) > 1:
+            raise import_error(
+                path,
+                expected="the rows of one recording",
+                found=f"column {name} has {len(several)}: {', '.join(several[:_LISTED])}",
+                fix="write a table for each; if all are of one, leave the column out or give --columns",
+            )
+
+
+def _nothing_coded_notes(table: _Table, names: Sequence[str], columns: ColumnMap) -> list[str]:
+    """A note where rows have times and no code, and another column has texts that may be it."""
+    if columns.label or columns.tier:
+        return []
+    other = [
+        table.header[at]
+        for at, name in enumerate(names)
+        if name not in columns.names and len({cells[at] for _, cells in table.rows if at < len(cells)}) > 1
+    ]
+    return [f"no column says what was coded: not read are {', '.join(other)} (--columns label=…)"] if other else []
 
 
 def _kind(columns: ColumnMap) -> str:

@@ -1,8 +1,4 @@
-"""Read detections from a CSV: columns of frames or times, categories, confidences and boxes, under many names.
-
-Where a table has frames and times, both must say the same of the video. If they do not, the frames number the sampled
-images (0, 1, 2 … at one a second), and the times decide.
-"""
+"""Read detections from a CSV: columns of frames or times, categories, confidences and boxes, under many names."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,35 +18,42 @@ from visionllm_interaction.video.detection_files.file_content import (
     Row,
     chosen_video,
     corners_of,
-    counted_from_one,
+    is_number,
     is_of_video,
     make_row,
     names_of,
     other_name_note,
+    refuse_second_pass,
 )
+from visionllm_interaction.video.detection_files.table_times import UNITS, Line, frames_of_lines
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "frame": ("frame_index", "frame", "frame_id", "frame_idx", "frame_number", "frame_num"),
     "time_s": ("time_s", "timestamp_s", "time", "timestamp", "seconds", "sec", "time_sec", "time_in_seconds",
                "time_in_extended_iso"),
     "time_ms": ("time_ms", "timestamp_ms", "milliseconds", "msec"),
+    "time_us": ("time_us", "timestamp_us", "microseconds"),
+    "time_ns": ("time_ns", "timestamp_ns", "nanoseconds"),
     "confidence": ("confidence", "score", "conf", "probability", "prob", "confidence_score", "det_conf",
                    "det_score", "detection_confidence", "detection_score"),
-    "x1": ("x1", "xmin", "x_min", "xtl", "left", "bbox_left", "box_x1", "bbox_x1"),
-    "y1": ("y1", "ymin", "y_min", "ytl", "top", "bbox_top", "box_y1", "bbox_y1"),
+    "x1": ("x1", "xmin", "x_min", "xtl", "left", "bbox_left", "bb_left", "box_x1", "bbox_x1"),
+    "y1": ("y1", "ymin", "y_min", "ytl", "top", "bbox_top", "bb_top", "box_y1", "bbox_y1"),
     "x2": ("x2", "xmax", "x_max", "xbr", "right", "bbox_right", "box_x2", "bbox_x2"),
     "y2": ("y2", "ymax", "y_max", "ybr", "bottom", "bbox_bottom", "box_y2", "bbox_y2"),
-    "x": ("x", "bbox_x"),
-    "y": ("y", "bbox_y"),
-    "w": ("w", "width", "bbox_width", "bbox_w"),
-    "h": ("h", "height", "bbox_height", "bbox_h"),
+    "x": ("x", "bbox_x", "origin_x"),
+    "y": ("y", "bbox_y", "origin_y"),
+    "w": ("w", "width", "bbox_width", "bb_width", "bbox_w"),
+    "h": ("h", "height", "bbox_height", "bb_height", "bbox_h"),
     "cx": ("cx", "xc", "x_center", "x_centre", "xcenter", "center_x", "centre_x"),
     "cy": ("cy", "yc", "y_center", "y_centre", "ycenter", "center_y", "centre_y"),
     "video": ("video", "video_name", "video_id", "video_file", "video_path", "file", "file_name", "filename", "source",
-              "superseded_gcp_name", "gcp_name"),
+              "superseded_gcp_name", "gcp_name", "clip", "clip_name", "clip_id", "recording", "recording_id", "session",
+              "session_id", "movie", "media"),
 }  # fmt: skip
+_OF_VIDEO = re.compile(r"(?:^|_)(?:video|gcp)_(?:name|file|path|id)(?:_|$)")
+"""Other columns that name the video, such as ``superseded_gcp_name_feb25``."""
+_TRACKS = {"id", "track", "track_id", "tracker_id", "track_number", "object_id", "person_id", "instance_id"}
 _CATEGORIES = ("category", "class_name", "category_name", "class", "label", "name", "object")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 _MISSING = {"", "-", "na", "nan", "n/a", "none", "null", "#n/a"}
 """Cells without a value, as spreadsheets, R and pandas write them."""
 _LEAST_PERCENT, _MOST_PERCENT = 10.0, 100.0
@@ -60,11 +64,8 @@ _SAME_PLACE = 0.5
 """Intersection over union of two boxes of one category that are probably of one thing."""
 _MANY_TWICE = 0.3
 """Share of boxes beside another one of the same thing from which several images have one time."""
-_OFF_STEPS = 2.0
-"""A time further than so many frames from the nearest one is none of the video's."""
 
 Floats = NDArray[np.float64]
-Line = Mapping[str, str]
 
 
 def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None) -> FileContent:
@@ -81,20 +82,52 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
     Raises:
         ValueError: if columns are missing, or a value is of another form.
     """
-    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
+    dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t|")
     lines = csv.DictReader(text.splitlines(), dialect=dialect)
     by_column = {_plain(name): name for name in lines.fieldnames or ()}
-    column = {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
     table: list[Line] = [line for line in lines if any(_is_given(cell) for cell in line.values())]
     if dialect.delimiter != ",":
-        table = _with_decimal_points(table, whole=column["frame"])
+        table = _with_decimal_points(table, whole=_columns(by_column)["frame"])
+    return _read_table(table, by_column, clock, video)
+
+
+def read_records(records: Sequence[Mapping[str, Any]], *, clock: Clock | None, video: str | None) -> FileContent:
+    """Read a list of JSON objects, each with what a line of a table has.
+
+    Args:
+        records: the objects; ``null`` is an empty cell.
+        clock: gives the times of the video's frames.
+        video: name of the video's file, where the list has detections of several.
+
+    Returns:
+        The content.
+
+    Raises:
+        ValueError: if keys are missing, or a value is of another form.
+    """
+    names = dict.fromkeys(name for record in records for name in record)
+    table = [{name: "" if record.get(name) is None else str(record[name]) for name in names} for record in records]
+    return _read_table(table, {_plain(name): name for name in names}, clock, video)
+
+
+def _columns(by_column: Mapping[str, str]) -> dict[str, str | None]:
+    """What a column is for → its name in this table."""
+    column = {key: next((by_column[n] for n in names if n in by_column), None) for key, names in _COLUMNS.items()}
+    of_video = next((name for plain, name in by_column.items() if _OF_VIDEO.search(plain)), None)
+    return {**column, "video": column["video"] or of_video}
+
+
+def _read_table(
+    table: Sequence[Line], by_column: Mapping[str, str], clock: Clock | None, video: str | None
+) -> FileContent:
+    column = _columns(by_column)
     category = _category_column(table, [by_column[name] for name in _CATEGORIES if name in by_column])
-    if not (column["frame"] or column["time_s"] or column["time_ms"]) or category is None:
+    if not (column["frame"] or any(column[key] for key in UNITS)) or category is None:
         raise ValueError(f"columns {', '.join(by_column)}: none of frames or times, or none of categories")
     if column["video"]:
         chosen = chosen_video((str(line[column["video"]] or "") for line in table), video)
         table = [line for line in table if is_of_video(str(line[column["video"]] or ""), chosen)]
-    frames, notes = _frames(table, column, clock)
+    frames, notes = frames_of_lines(table, column, clock)
     notes += other_name_note((str(line[column["video"]] or "") for line in table) if column["video"] else (), video)
     found = [(frame, line, box) for frame, line in zip(frames, table, strict=True) if (box := _box(line, column))]
     sure, of_confidences = _confidences([line for _, line, _ in found], column["confidence"])
@@ -105,6 +138,8 @@ def read_csv(text: str, *, clock: Clock | None = None, video: str | None = None)
             if _ABOUT_CONFIDENCE.search(name.lower())
         )
     rows = [make_row(frame, str(line[category]), one, box) for (frame, line, box), one in zip(found, sure, strict=True)]
+    if _TRACKS.isdisjoint(by_column):
+        refuse_second_pass(rows)
     if not column["frame"]:
         _refuse_coarse_times(rows, clock)
     empty = len(rows) < len(table)
@@ -180,102 +215,13 @@ def _beside_an_earlier_one(boxes: Floats) -> int:
     """How many of the boxes (n, 4) lie on an earlier one."""
     if len(boxes) < 2:
         return 0
-    return int((np.tril(box_iou(boxes, boxes), k=-1).max(axis=1) >= _SAME_PLACE).sum())
+    return int((np.tril(box_iou(boxes[:, None], boxes[None]), k=-1).max(axis=1) >= _SAME_PLACE).sum())
 
 
 def _category_column(table: Sequence[Line], columns: Sequence[str]) -> str | None:
     """The first column of names; one of numbers only if there is no other (``class`` 0 beside ``name`` person)."""
-    named = (c for c in columns if any(not _is_number(str(line[c] or "0")) for line in table))
+    named = (c for c in columns if any(not is_number(str(line[c] or "0")) for line in table))
     return next(named, columns[0] if columns else None)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _frames(
-    table: Sequence[Line], column: Mapping[str, str | None], clock: Clock | None
-) -> tuple[list[int], tuple[str, ...]]:
-    """The frame of each line, and what was assumed."""
-    timed = column["time_s"] or column["time_ms"]
-    if not column["frame"]:
-        return _frames_at(_times_s(table, column), clock), ()
-    frames = [_whole(str(line[column["frame"]] or "")) for line in table]
-    if timed and clock is not None:
-        try:
-            at_times = _frames_at(_times_s(table, column), clock)
-        except ValueError as error:
-            return frames, (f"column {timed} was not used: {error}",)
-        times_s = _times_s(table, column)
-        if len(set(times_s.tolist())) < len(set(frames)):
-            return _frames_beside_coarse_times(frames, times_s, column, clock)
-        off = np.abs(np.array(at_times) - np.array(frames))
-        if len(off) and off.max() > _OFF_STEPS:
-            return at_times, (f"column {column['frame']} does not number frames of the video; {timed} was used",)
-        return at_times, ()
-    if counted_from_one(frames, clock):
-        return [frame - 1 for frame in frames], (f"column {column['frame']} counts frames from 1",)
-    return frames, ()
-
-
-def _whole(text: str) -> int:
-    number = float(text)
-    if number != int(number):
-        raise ValueError(f"{text} is no number of a frame")
-    return int(number)
-
-
-def _frames_beside_coarse_times(
-    frames: Sequence[int], times_s: Floats, column: Mapping[str, str | None], clock: Clock
-) -> tuple[list[int], tuple[str, ...]]:
-    """The frames of lines whose times are rounded; refused if they are at other times of the video."""
-    name, first = column["frame"], int(counted_from_one(frames, clock))
-    numbers, frame_times_s = np.array(frames) - first, clock()
-    shared = np.diff(np.unique(times_s))
-    if numbers.min() < 0 or numbers.max() >= len(frame_times_s):
-        raise ValueError(f"column {name} does not number frames of the video, and times are too coarse for them")
-    coarse_s = float(shared.min()) if len(shared) else 1.0
-    limit_s = coarse_s + _OFF_STEPS * float(np.median(np.diff(frame_times_s)))
-    if np.abs(frame_times_s[numbers] - times_s).max() > limit_s:
-        raise ValueError(f"column {name} numbers other frames than those at the times, which several images share")
-    notes = (f"several frames have the same time: column {name} was used",)
-    return numbers.tolist(), (*notes, *([f"column {name} counts frames from 1"] if first else []))
-
-
-def _times_s(table: Sequence[Line], column: Mapping[str, str | None]) -> Floats:
-    """(n,) seconds, of numbers or of ``hh:mm:ss``."""
-    unit, key = (1.0, column["time_s"]) if column["time_s"] else (1000.0, column["time_ms"])
-    return np.array([_seconds(str(line[str(key)] or "")) / unit for line in table], np.float64)
-
-
-def _seconds(text: str) -> float:
-    if found := _CLOCK.fullmatch(text.strip()):
-        hours, minutes, seconds = found.groups()
-        return 3600.0 * float(hours or 0) + 60.0 * float(minutes) + float(seconds.replace(",", "."))
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is neither seconds nor hh:mm:ss") from None
-
-
-def _frames_at(times_s: Floats, clock: Clock | None) -> list[int]:
-    """The frames nearest to times (n,) in seconds."""
-    if clock is None:
-        raise ValueError("a column of times, but the times of the video are not known")
-    frame_times_s = clock()
-    middles = (frame_times_s[1:] + frame_times_s[:-1]) / 2
-    nearest = np.searchsorted(middles, times_s, side="right")
-    off_s = np.abs(frame_times_s[nearest] - times_s)
-    limit_s = _OFF_STEPS * float(np.median(np.diff(frame_times_s))) if len(frame_times_s) > 1 else 1.0
-    if len(off_s) and not off_s.max() <= limit_s:
-        raise ValueError(
-            f"time {times_s[off_s.argmax()]:g} s is {off_s.max():.2f} s from the nearest frame of the video"
-        )
-    return [int(index) for index in nearest.tolist()]
 
 
 def _box(line: Line, column: Mapping[str, str | None]) -> tuple[float, ...] | None:
@@ -287,7 +233,10 @@ def _box(line: Line, column: Mapping[str, str | None]) -> tuple[float, ...] | No
     if chosen is None:
         raise ValueError("no columns of boxes: x1, y1, x2, y2 or x, y, width, height or x_center, y_center …")
     cells = [str(line[str(name)] or "").strip() for name in chosen]
-    if any(cell.lower() in _MISSING for cell in cells):
+    missing = [cell.lower() in _MISSING for cell in cells]
+    if any(missing) and not all(missing):
+        raise ValueError(f"a box has {', '.join(cell or 'nothing' for cell in cells)}: four numbers, or none of them")
+    if any(missing):
         return None
     values = tuple(float(cell) for cell in cells)
     if chosen is corners:

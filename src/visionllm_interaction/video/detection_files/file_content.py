@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -29,6 +30,12 @@ _ENDINGS = _IMAGE_ENDINGS | {
     ".flv", ".ogv", ".vob", ".gif", ".lrv", ".360", ".dv", ".asf",
 }  # fmt: skip
 """What a name may end with; any other dot is part of the name, as in ``S01.pre``."""
+_FEW_SHARES = 0.1
+"""So many boxes in pixels may lie within the first two, as those of noise do."""
+_FEWEST_RESULTS = 5
+_MOST_PASSES = 8
+_SHARED_BY_PASSES = 0.2
+"""Share of the frames and categories of one video that another has as well, at least."""
 _LISTED = 5
 _FEWEST_IMAGES = 2
 """A video has so many images or more; where fewer have one name before their number, that is no video's name."""
@@ -66,15 +73,44 @@ def make_row(frame: int, category: str, confidence: Any, box: Sequence[float]) -
         The row, on no track.
 
     Raises:
-        ValueError: if the box is not four numbers, or the confidence not within 0 and 1.
+        ValueError: if the box is not four numbers, its category is blank, or its confidence not within 0 and 1.
     """
     x1, y1, x2, y2 = (float(value) for value in box)
     if not np.isfinite([x1, y1, x2, y2]).all():
         raise ValueError(f"a box is not four numbers: {list(box)}")
+    if not category.strip():
+        raise ValueError(f"a box of frame {frame} has no category")
     sure = float(confidence)
     if not 0.0 <= sure <= 1.0:
         raise ValueError(f"a confidence is not within 0 and 1: {sure:g}")
     return frame, category.strip(), sure, (x1, y1, x2, y2), UNTRACKED
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, or ``nan`` or ``inf``."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def whole_number(value: Any) -> int:
+    """A frame or class, as a number or its text.
+
+    Args:
+        value: the number.
+
+    Returns:
+        It as a whole number.
+
+    Raises:
+        ValueError: if it is not whole.
+    """
+    number = float(value)
+    if not np.isfinite(number) or number != int(number):
+        raise ValueError(f"{value} is no number of a frame")
+    return int(number)
 
 
 def corners_of(bbox: Any) -> tuple[float, ...]:
@@ -91,6 +127,67 @@ def names_of(rows: Iterable[Row]) -> tuple[str, ...]:
 def are_shares(rows: Sequence[Row]) -> bool:
     """Whether boxes are in shares of the image, not in pixels."""
     return bool(rows) and max(max(row[3]) for row in rows) < _LARGEST_SHARE
+
+
+def refuse_mixed_units(rows: Sequence[Row]) -> None:
+    """Refuse boxes of which some are in shares of the image and others in pixels.
+
+    Args:
+        rows: the detections.
+
+    Raises:
+        ValueError: if more than a few lie within two pixels, and others do not.
+    """
+    sized = [row[3] for row in rows if row[3][2] > row[3][0] and row[3][3] > row[3][1]]
+    shares = sum(max(box) < _LARGEST_SHARE for box in sized)
+    if _FEW_SHARES * len(sized) < shares < len(sized):
+        raise ValueError(f"{shares} of {len(sized)} boxes are in shares of the image, and the others in pixels")
+
+
+def refuse_second_pass(rows: Sequence[Row]) -> None:
+    """Refuse detections that go through their frames, and then through the same frames in the same categories again.
+
+    Those are two videos, or two detectors, put together: everybody would be there twice. Rows in any other order, as
+    of their confidences, begin again at every other one.
+
+    Args:
+        rows: the detections in the order of the file, of no tracks.
+
+    Raises:
+        ValueError: if they begin again.
+    """
+    frames = [row[0] for row in rows]
+    begins = [0, *(n for n in range(1, len(frames)) if frames[n] < frames[n - 1]), len(frames)]
+    if not 2 <= len(begins) - 1 <= _MOST_PASSES:
+        return
+    passes = [{row[:2] for row in rows[begin:end]} for begin, end in pairwise(begins)]
+    for place, earlier, later in zip(begins[1:], passes, passes[1:], strict=False):
+        shared = len(earlier & later)
+        if shared >= max(_FEWEST_RESULTS, _SHARED_BY_PASSES * min(len(earlier), len(later))):
+            raise ValueError(
+                f"frames begin again at detection {place + 1}: those of another video, or of another detector? Name "
+                "the video of each, write a file for each, or sort them by frame if all are of one"
+            )
+
+
+def refuse_sampled(frames: Sequence[int], clock: Clock | None) -> None:
+    """Refuse results one after another of which a video has twice as many frames or more: which were processed?
+
+    Args:
+        frames: numbers of all results, rising.
+        clock: gives the times of the video's frames.
+
+    Raises:
+        ValueError: if they may be those of every second frame, or of fewer.
+    """
+    if clock is None or len(frames) < _FEWEST_RESULTS or frames[-1] - frames[0] >= len(frames):
+        return
+    n_frames = len(clock())
+    if n_frames >= 2 * (frames[-1] + 1) - 1:
+        raise ValueError(
+            f"{len(frames)} results one after another for {n_frames} frames: of the first ones, or of every "
+            f"{n_frames / len(frames):.0f}th? Give a result for each frame, or a table with frames or times"
+        )
 
 
 def counted_from_one(frames: Sequence[int], clock: Clock | None) -> bool:
@@ -208,8 +305,13 @@ def _with_folders(names: set[str]) -> set[str]:
     return {name for name in names if longer[name] != 1}
 
 
+def is_image(name: str) -> bool:
+    """Whether a name ends like that of an image."""
+    return PurePosixPath(name.strip()).suffix.lower() in _IMAGE_ENDINGS
+
+
 def _are_images(names: Iterable[str]) -> bool:
-    return any(PurePosixPath(name.strip()).suffix.lower() in _IMAGE_ENDINGS for name in names)
+    return any(is_image(name) for name in names)
 
 
 def _image_titles(names: Iterable[str]) -> set[str]:

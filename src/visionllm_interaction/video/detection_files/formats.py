@@ -15,31 +15,43 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-from visionllm_interaction.core.categories import COCO_CLASSES, COCO_NAMES
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import COCO_CLASSES
 from visionllm_interaction.utils.text_encodings import decode_text
-from visionllm_interaction.video.detection_files.csv_table import read_csv
+from visionllm_interaction.video.detection_files.coco_json import read_coco, read_coco_results
+from visionllm_interaction.video.detection_files.csv_table import read_csv, read_records
 from visionllm_interaction.video.detection_files.file_content import (
     Clock,
     FileContent,
     Row,
     are_shares,
     chosen_video,
-    corners_of,
-    counted_from_one,
     is_of_video,
     make_row,
     names_of,
+    refuse_mixed_units,
+    refuse_sampled,
     with_known_names,
-    without_ending,
     without_repeated_rows,
 )
+from visionllm_interaction.video.detection_files.mot_text import is_mot, read_mot
 
-FILES_VERSION = 2
+FILES_VERSION = 3
 """Raised by whoever changes what is read from the same file: videos that were analysed from files are analysed again.
-Version 2 tells videos of one name apart, leaves repeated rows out, and reads times that several frames share."""
-_MOT_FIELDS = range(6, 11)
-_MOT_NAMES: Mapping[int, str] = {1: "person", 2: "person", 3: "car", 4: "bicycle", 5: "motorcycle", 7: "person"}
-"""Classes of MOT Challenge that are people or vehicles → name; 2 are riders, 7 people who stand still."""
+Version 2 tells videos of one name apart, leaves repeated rows out, and reads times that several frames share; 3
+tells the videos of COCO results apart and frames from 1 beside rounded times, and fills in between CVAT's keyframes."""
+_OTHERS: Mapping[tuple[str, ...], str] = {
+    ("people", "version"): "OpenPose",
+    ("annotation_results",): "Google's Video Intelligence",
+    ("VideoMetadata",): "Amazon's Rekognition",
+    ("samples",): "FiftyOne",
+    ("project", "metadata"): "the VGG Image Annotator",
+    ("labels", "scores", "bboxes"): "MMDetection, of one image",
+    ("instance_info",): "MMPose",
+}
+"""Keys of JSON that is known and not read → what writes it."""
 _MOST_YOLO_FIELDS = 7
 _NUMBER_AT_END = re.compile(r"(.*?)(\d+)")
 EXPECTED = (
@@ -67,18 +79,30 @@ def read_content(path: Path, *, clock: Clock | None = None, video: str | None = 
         ParseError: on bad XML.
     """
     if path.is_dir():
-        return _tidied(_yolo_folder(path, video))
+        return _tidied(_yolo_folder(path, clock, video))
     text = decode_text(path.read_bytes())
     start = text.lstrip()[:1]
     if start in ("{", "["):
-        content = _json(json.loads(text), clock, video)
+        content = _json(_parsed(text), clock, video)
     elif start == "<":
         content = _cvat(path, video)
-    elif _is_mot(text):
-        content = _mot(path, text)
+    elif is_mot(text):
+        content = read_mot(path, text)
     else:
         content = read_csv(text, clock=clock, video=video)
+    refuse_mixed_units(content.rows)
     return replace(_tidied(content), normalised=are_shares(content.rows))
+
+
+def _parsed(text: str) -> Any:
+    """JSON, JSON lines, or a list of texts that are JSON, as of ``[result.to_json() for result in results]``."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(content, list) and content and all(isinstance(item, str) for item in content):
+        return [json.loads(item) for item in content]
+    return content
 
 
 def _tidied(content: FileContent) -> FileContent:
@@ -86,78 +110,24 @@ def _tidied(content: FileContent) -> FileContent:
 
 
 def _json(content: Any, clock: Clock | None, video: str | None) -> FileContent:
-    if isinstance(content, list):
-        if content and all(isinstance(item, list) for item in content):
-            return _ultralytics(content)
-        return _coco_results(content, clock, video)
-    names = {int(c["id"]): str(c["name"]).strip() for c in content["categories"]}
-    frame_of = _frames_of_images(content, video)
-    items = content["detections"] if "detections" in content else content["annotations"]
-    if "detections" in content and any("score" not in item for item in items):
-        raise KeyError("score")
-    rows = [
-        make_row(frame, names[int(item["category_id"])], item.get("score", 1.0), corners_of(item["bbox"]))
-        for item in items
-        if (frame := _frame(item, frame_of)) is not None
-    ]
-    given = content.get("processed_frames")
-    seen = frozenset(frame for frame in frame_of.values() if frame is not None)
-    processed = frozenset(map(int, given)) if given is not None else seen or None
-    return FileContent(rows, tuple(dict.fromkeys(names.values())), processed)
+    if not isinstance(content, list):
+        if found := next((name for keys, name in _OTHERS.items() if set(keys) <= content.keys()), None):
+            raise ValueError(f"a file of {found}, which is not read")
+        return read_coco(content, video)
+    if content and all(isinstance(item, list) for item in content):
+        return _ultralytics(content, clock)
+    if any(isinstance(item, dict) and {"box", "keypoints"} <= item.keys() for item in content):
+        raise ValueError("results of AlphaPose, whose scores are no confidences, are not read")
+    if content and all(isinstance(item, dict) and "category_id" not in item for item in content):
+        if any(isinstance(value, dict | list) for item in content for value in item.values()):
+            raise ValueError(f"a list of objects with {', '.join(content[0])}, which is not read")
+        return read_records(content, clock=clock, video=video)
+    return read_coco_results(content, clock, video)
 
 
-def _frames_of_images(content: Mapping[str, Any], video: str | None) -> dict[Any, int | None]:
-    """Image id → frame, of images that state their ``frame_index``; ``None``: of another video."""
-    images = list(content.get("images") or ())
-    if any("frame_index" not in image for image in images):
-        raise ValueError("images[] without frame_index: which frame of the video is each image?")
-    titles = {item["id"]: str(item.get("name") or item.get("file_name") or "") for item in content.get("videos") or ()}
-    of = {
-        image["id"]: titles.get(image["video_id"], str(image["video_id"]))
-        if "video_id" in image
-        else str(image.get("file_name") or "")
-        for image in images
-    }
-    chosen = chosen_video(of.values(), video)
-    return {i["id"]: int(i["frame_index"]) if is_of_video(of[i["id"]], chosen) else None for i in images}
-
-
-def _frame(item: Mapping[str, Any], frame_of: Mapping[Any, int | None]) -> int | None:
-    if "frame_index" in item:
-        return int(item["frame_index"])
-    return frame_of[item["image_id"]] if frame_of else int(item["image_id"])
-
-
-def _number_of(image_id: int | str) -> int:
-    """The number of an image: its id, or the digits at the end of its name (``frame_000012``)."""
-    if isinstance(image_id, str):
-        name = without_ending(image_id)
-        found = _NUMBER_AT_END.fullmatch(name)
-        return int(found.group(2) if found else name)
-    return int(image_id)
-
-
-def _coco_results(content: Sequence[Mapping[str, Any]], clock: Clock | None, video: str | None) -> FileContent:
-    if not content:
-        raise ValueError("an empty list: of what categories?")
-    unknown = {int(item["category_id"]) for item in content} - COCO_NAMES.keys()
-    if unknown:
-        raise ValueError(f"category_id {min(unknown)} is none of COCO's and the file names no categories")
-    titles = (without_ending(i["image_id"]) + ".jpg" for i in content if isinstance(i.get("image_id"), str))
-    chosen = chosen_video(titles, video)
-    content = [item for item in content if is_of_video(f"{without_ending(str(item.get('image_id')))}.jpg", chosen)]
-    frames = [int(item["frame_index"]) if "frame_index" in item else _number_of(item["image_id"]) for item in content]
-    first = int(counted_from_one(frames, clock))
-    rows = [
-        make_row(frame - first, COCO_NAMES[int(item["category_id"])], item["score"], corners_of(item["bbox"]))
-        for frame, item in zip(frames, content, strict=True)
-    ]
-    notes = (f"the file names no categories: ids were read as COCO's, image_id as the frame, counted from {first}",)
-    return FileContent(rows, tuple(COCO_NAMES.values()), notes=notes)
-
-
-def _ultralytics(content: Sequence[Sequence[Mapping[str, Any]]]) -> FileContent:
+def _ultralytics(content: Sequence[Sequence[Mapping[str, Any]]], clock: Clock | None) -> FileContent:
     """A list of results, one for each frame, as of ``Results.to_json``."""
+    refuse_sampled(range(len(content)), clock)
     rows = [
         make_row(frame, str(item["name"]), item["confidence"], _corners_around(item["box"]))
         for frame, items in enumerate(content)
@@ -188,19 +158,38 @@ def _cvat(path: Path, video: str | None) -> FileContent:
     chosen = chosen_video((source_of.get(track.get("task_id", ""), "") for track in tracks), video)
     tracks = [track for track in tracks if is_of_video(source_of.get(track.get("task_id", ""), ""), chosen)]
     labels = {str(track.attrib["label"]).strip() for track in tracks}
-    for track in tracks:
-        for box in track.iter("box"):
-            if box.get("outside") != "1":
-                corners = tuple(float(box.attrib[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
-                rows.append(make_row(int(box.attrib["frame"]), str(track.attrib["label"]), 1.0, corners))
     of_task = next((task for number, task in task_of.items() if source_of[number] == chosen), None)
     places = (of_task, root.find("./meta/task"), root.find("./meta/job"))
     annotated = _annotated_frames(next((place for place in places if place is not None), None))
+    for track in tracks:
+        places_of_track = _places(track, annotated)
+        rows += [make_row(frame, str(track.attrib["label"]), 1.0, box) for frame, box in places_of_track]
     if chosen is None:
         labels |= {label.text.strip() for label in root.iterfind("./meta//labels/label/name") if label.text}
     if annotated is not None and not {row[0] for row in rows} <= annotated:
         annotated = None
     return FileContent(rows, tuple(sorted(labels)), annotated)
+
+
+def _places(track: Element, annotated: frozenset[int] | None) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Frame and box xyxy of a track while it is in view, on a straight line between keyframes, as CVAT has it.
+
+    CVAT itself writes every frame that it shows; files of other programs may hold the keyframes only.
+    """
+    before: tuple[int, NDArray[np.float64]] | None = None
+    for box in sorted(track.iter("box"), key=lambda box: int(box.attrib["frame"])):
+        frame = int(box.attrib["frame"])
+        corners = np.array([float(box.attrib[name]) for name in ("xtl", "ytl", "xbr", "ybr")])
+        seen = box.get("outside") != "1"
+        if before is not None:
+            first, at_first = before
+            for between in range(first + 1, frame):
+                if annotated is None or between in annotated:
+                    share = (between - first) / (frame - first) if seen else 0.0
+                    yield between, tuple((at_first + share * (corners - at_first)).tolist())
+        before = (frame, corners) if seen else None
+        if seen:
+            yield frame, tuple(corners.tolist())
 
 
 def _annotated_frames(task: Element | None) -> frozenset[int] | None:
@@ -214,44 +203,7 @@ def _annotated_frames(task: Element | None) -> frozenset[int] | None:
     return frozenset(range(int(first), int(last) + 1, max(int(step.group(1)), 1)))
 
 
-def _is_mot(text: str) -> bool:
-    first = text.lstrip().split("\n", maxsplit=1)[0].split(",")
-    return len(first) in _MOT_FIELDS and all(_is_number(field) for field in first)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _mot(path: Path, text: str) -> FileContent:
-    """Lines ``frame, id, left, top, width, height, confidence, class, visibility``; frames from 1."""
-    listed = path.with_name("labels.txt")
-    names = (
-        dict(enumerate(listed.read_text(encoding="utf-8-sig").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
-    )
-    rows = []
-    lines = [[float(value) for value in line] for line in csv.reader(text.splitlines())]
-    # Results of trackers say -1 where a detector states its confidence.
-    unstated = all(len(values) > 6 and values[6] == -1 for values in lines if values)
-    for number, values in enumerate(lines, start=1):
-        if not values:
-            continue
-        kind = int(values[7]) if len(values) > 7 and values[7] >= 0 and len(values) != 10 else 1
-        sure = values[6] if len(values) > 6 and not unstated else 1.0
-        if len(values) in (8, 9) and sure == 0:
-            continue  # in a ground truth: not to be considered, whatever it is
-        if values[0] < 1 or kind not in names:
-            raise ValueError(f"line {number}: frame {values[0]:g}, class {kind}")
-        rows.append(make_row(int(values[0]) - 1, names[kind].strip(), sure, corners_of(values[2:6])))
-    notes = ("the file states no confidences: all are 1",) if unstated else ()
-    return FileContent(rows, names_of(rows) or ("person",), notes=notes)
-
-
-def _yolo_folder(folder: Path, video: str | None) -> FileContent:
+def _yolo_folder(folder: Path, clock: Clock | None, video: str | None) -> FileContent:
     """One text file for each frame, ``…_12.txt``: class, centre, size in shares, confidence; of one video or several.
 
     Frames are counted from 1, as Ultralytics does, unless there is a frame 0. Where empty files were written, the
@@ -278,6 +230,8 @@ def _yolo_folder(folder: Path, video: str | None) -> FileContent:
     known = tuple(name.strip() for name in names if name.strip())
     frames = frozenset(frame for frame, _ in files)
     empty = len({row[0] for row in rows}) < len(frames)
+    if empty:
+        refuse_sampled(sorted(frames), clock)
     return FileContent(rows, known, frames if empty else None, normalised=True, notes=tuple(notes))
 
 
