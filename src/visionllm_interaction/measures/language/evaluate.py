@@ -221,7 +221,7 @@ class Evaluator:
         return self._value(node, outputs)
 
     def _may_be_proven(self, node: Node) -> bool:
-        """Whether a yes could be true whoever the people are who may be left out: ``exists(visible(person except x))``."""
+        """Whether a yes may be true whoever they are who may be left out: ``exists(visible(person except x))``."""
         if self.only_sure or self.missing is None or not self._is_scalar(node):
             return False
         is_in_part = np.isin(self.reasons, sorted(self.missing.in_part)).any()

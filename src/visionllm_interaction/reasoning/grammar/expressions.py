@@ -94,6 +94,12 @@ def _domain(asked: Asked) -> str:
     return kinds.get(asked.variable or "", "") if of_both else ""
 
 
+def _kind_of_objects(asked: Asked) -> str:
+    """That objects alone are counted, where people would fit their place too: "touched the most toys"."""
+    stream = asked.stream
+    return "" if isinstance(stream, Holds) and stream.relation in _OF_ONE_KIND else " in thing"
+
+
 def _core(asked: Asked) -> str:
     if asked.ask == "gap":
         return _gap(asked)
@@ -109,7 +115,7 @@ def _core(asked: Asked) -> str:
     if asked.ask == "most_at_once":
         return f"most_at_once({stream_text(asked.stream)}, {LEAST_AT_ONCE})"
     if asked.ask == "kinds":
-        return f"how_many(exists({limited(asked.stream, asked.scope)}) by {OBJECT_VARIABLE})"
+        return f"how_many(exists({_touching(asked.stream, asked.scope)}) by {OBJECT_VARIABLE}{_kind_of_objects(asked)})"
     if asked.ask in ("portion", "ratio"):
         return _quotient(asked)
     if asked.more_often_than is not None:

@@ -14,8 +14,10 @@ from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
 _IGNORED = frozenset({"ever", "different"})
-_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
 """Modifiers that change nothing: "did the child ever …"."""
+_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
+_ONLY_NUMBERS_OF = _NUMBERS_OF - {"most", "more"}
+"""Words that are said of numbers, and never of time."""
 MeanOver = Literal["video", "child"]
 _AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest"})
 _KEYS: dict[str, MeanOver] = {"each_video": "video", "each_child": "child"}
@@ -131,6 +133,18 @@ def compares_objects(tags: Sequence[Tag]) -> bool:
         tag.is_("superlative", "most", "least") and tag.text.split()[-1] in _NUMBERS_OF and after.is_("noun", "object")
         for tag, after in pairwise(plain)
     )
+
+
+def compares_several_of_a_name(tags: Sequence[Tag]) -> str | None:
+    """The word where numbers of people, or of objects of one name, are compared: "the most people", "fewest cups"."""
+    plain = [tag for tag in tags if not tag.is_("modifier", "different")]
+    for tag, after in pairwise(plain):
+        if not tag.is_("superlative", "most", "least") or tag.text.split()[-1] not in _NUMBERS_OF:
+            continue
+        is_several = tag.text.split()[-1] in _ONLY_NUMBERS_OF or after.text.endswith("s")
+        if after.is_("noun", "person") or (after.kind == "name" and is_several and not after.value.endswith("s")):
+            return after.text
+    return None
 
 
 def read_marks(tags: Sequence[Tag]) -> Marks:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
+from visionllm_interaction.reasoning.grammar.clauses import (
+    FOCUS,
+    Clause,
+    NotTold,
+    NotUnderstood,
+    Surroundings,
+    read_clause,
+)
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     ANY_PERSON,
@@ -181,6 +188,35 @@ def variable_of(noun: Tag | None) -> Focus:
     return PERSON_VARIABLE if noun is not None and noun.value == "person" else OBJECT_VARIABLE
 
 
+NUMBER_IN_VIEW = (
+    "how many there were of what was in view is not compared, because whatever was lost and found anew would count "
+    "twice; ask for example: At most how many {} were in view?"
+)
+NUMBER_OF_A_NAME = (
+    "numbers of people, or of objects of one name ({!r}), are not compared, because whoever was lost and found anew "
+    "would count twice; ask for example: In which video were the most toys held? Who held the most toys?"
+)
+
+
+def compared_number(clause: Clause, scope: Scope) -> Asked:
+    """The number of different objects that is compared: "the most toys", "more things".
+
+    Args:
+        clause: with what is counted as its object.
+        scope: its limits.
+
+    Returns:
+        What is asked.
+
+    Raises:
+        NotUnderstood: if it is not told how many they are.
+    """
+    stream = clause.stream
+    if isinstance(stream, Holds) and stream.relation == HOLDING and stream.edge is None:
+        return handled(clause, scope)
+    return kinds(clause, scope)
+
+
 def handled(clause: Clause, scope: Scope) -> Asked:
     """How many different objects somebody held, which is known of whole videos only.
 
@@ -204,20 +240,23 @@ def handled(clause: Clause, scope: Scope) -> Asked:
 
 
 def kinds(clause: Clause, scope: Scope) -> Asked:
-    """How many different objects somebody picked up, put down or handed over.
+    """How many different objects somebody touched, picked up, put down or handed over.
 
     Args:
-        clause: "the child picked up different toys".
+        clause: "the child picked up toys".
         scope: its limits.
 
     Returns:
         What is asked.
 
     Raises:
-        NotUnderstood: if the clause is about a state, or names the objects.
+        NotTold: if it is asked how many objects were in view.
+        NotUnderstood: if the clause is about something else, or names the objects.
     """
     stream = clause.stream
-    if not isinstance(stream, Holds) or not stream.is_moment or stream.negated or stream.names[-1] != ANY_OBJECT:
+    if isinstance(stream, Holds) and stream.relation == VISIBLE:
+        raise NotTold(NUMBER_IN_VIEW.format("toys"))
+    if not isinstance(stream, Holds) or stream.negated or stream.names[-1] != ANY_OBJECT or clause.is_never:
         raise NotUnderstood("different")
     return Asked("kinds", replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE)), scope)
 

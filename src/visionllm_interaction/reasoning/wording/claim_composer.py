@@ -13,7 +13,7 @@ from visionllm_interaction.reasoning.execution.expressions import ExpressionRunn
 from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep
 from visionllm_interaction.reasoning.wording.expression_words import Words, load_words
-from visionllm_interaction.reasoning.wording.value_sentences import Value
+from visionllm_interaction.reasoning.wording.value_sentences import Value, said_unit
 
 EPS = 1e-6
 NOTHING = ("nothing found", "fewer than two values")
@@ -45,7 +45,8 @@ class Composer:
         missing = row.missing if row.value is None and row.missing not in NOTHING else None
         if missing:
             self.missing.append(missing)
-        return Value(row.value, unit, missing, row.n)
+        said_in = said_unit(expression or self.expression, unit)
+        return Value(row.value, unit, missing, row.n, said_in if said_in != unit else None)
 
     def note_missing(self, row: QueryRow) -> bool:
         """Whether a row has no value because an input is missing, which is then noted."""

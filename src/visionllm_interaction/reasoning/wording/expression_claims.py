@@ -271,7 +271,7 @@ class _Composer(RatioAndMeanComposer):
             if row.value is None or self.step.threshold is None:
                 yield self.claim(row, body, place=self.place(row))
                 continue
-            unit = self.value(row).unit
+            unit = self.value(row).said_unit
             more = float(row.value) > self.step.threshold
             limit = self.words.amount(self.step.threshold, unit)
             text = self.words.say(
@@ -335,7 +335,7 @@ class _Composer(RatioAndMeanComposer):
             )
         first, second = (float(n) for n in numbers if n is not None)
         if self.step.reading == "difference":
-            shown = self.words.amount(abs(first - second), values[0].unit)
+            shown = self.words.amount(abs(first - second), values[0].said_unit)
             text = self.words.say("of_two", x=x, y=y, v=shown)
             return self.sentence(place + text, first - second, values[0].unit, evidence, operation)
         is_so = first > second + EPS if self.step.reading == "more" else first < second - EPS
