@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ class Composer:
 
     Attributes:
         missing: why rows have no value, where an input is missing.
+        left_out: videos of which nothing is in the values that were compared, and why; claims cite only those chosen.
     """
 
     def __init__(self, step: ExpressionStep, runner: ExpressionRunner) -> None:
@@ -38,6 +39,7 @@ class Composer:
         self.words = words_for(self.expression, load_words(step.language))
         self.videos = runner.videos(self.expression)
         self.missing: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
 
     def value(self, row: QueryRow, expression: Grouped | None = None) -> Value:
         """A row as a value that sentences can say."""
@@ -54,6 +56,13 @@ class Composer:
             self.missing.append(row.missing)
             return True
         return False
+
+    def note_left_out(self, rows: Iterable[QueryRow]) -> None:
+        """Note the videos that lack an input of any of the rows that are compared."""
+        for row in rows:
+            own = [(row.video_id, row.missing)] if row.value is None and row.video_id else []
+            about = [*own, *((item.video_id, item.missing) for item in row.evidence if item.value is None)]
+            self.left_out += [(video, why) for video, why in about if video and why and why not in NOTHING]
 
     def undetected(self, video_id: str) -> str:
         """That what is asked about was never detected in this video."""

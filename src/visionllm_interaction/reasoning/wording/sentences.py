@@ -65,7 +65,7 @@ _SENTENCE: Mapping[str, str] = {
     "visible_share": "the {a} was in view for {v} of the processed time",
     "mean_count": "the mean number of {as_} in view at once was {v}",
     "object_size": "while in view, the {a} covered {v} of the image on average",
-    "centredness": "the mean centredness of the {a} was {v} (the least in a corner of the image, the most in its middle)",
+    "centredness": "the mean centredness of the {a} was {v} (least in a corner of the image, most in its middle)",
     "competitor_count": "while the {a} was in view, the mean number of other objects in view was {v}",
     "dominance": "the {a} covered as much of the image as all else together for {v} of the time in view",
     "size_at_naming": "around its naming, the {a} covered {v} of the image on average",

@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video, parsed
 from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
-from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
+from visionllm_interaction.reasoning.wording.claim_composer import EPS, NOTHING, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
 from visionllm_interaction.reasoning.wording.value_sentences import (
     compared_objects,
@@ -206,11 +206,25 @@ class NameComposer(Composer):
         return self.words.say("who" if is_person else "what") + text.removeprefix(_BLANK)
 
     def _among_videos(self) -> Iterator[Claim]:
-        rows = [row for row in self.runner.rows(self.expression) if not self.note_missing(row)]
+        found = self.runner.rows(self.expression)
+        self.note_left_out(found)
+        rows = [row for row in found if not self.note_missing(row)]
         labelled = [(row.video_id or "", row) for row in rows]
         yield self._pick(labelled, place="", operation="which", label=lambda name: name, video_id=None)
+        if rows:
+            yield from self._not_compared(found)
+
+    def _not_compared(self, rows: Sequence[QueryRow]) -> Iterator[Claim]:
+        """That videos which lack an input are left out of a comparison of videos."""
+        clause, limits = self._listed_clause()
+        for row in rows:
+            if row.value is None and row.missing and row.missing not in NOTHING:
+                text = self.words.say("missing_of", x=clause, l=limits, v=row.missing)
+                evidence = self.runner.cite(row, self.step.expression, self.unit())
+                yield self.sentence(self.in_video(row.video_id or "") + text, None, self.unit(), evidence, "value")
 
     def _chosen(self, rows: Sequence[QueryRow], *, place: str, operation: Operation, video_id: str | None) -> Claim:
+        self.note_left_out(rows)
         known = [row for row in rows if not self.note_missing(row)]
         labelled = [(_name_of(row), row) for row in known]
         return self._pick(labelled, place=place, operation=operation, label=self.words.name, video_id=video_id)
