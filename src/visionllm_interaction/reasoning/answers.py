@@ -107,7 +107,7 @@ class EvidenceItem(_AnswerModel):
 
 
 class LeftOut(_AnswerModel):
-    """A video that the values of an answer leave out; its claims have no value, and say so in words."""
+    """A video that values of an answer leave out, or of which they leave out a name."""
 
     video_id: str
     """The video, or the session where sessions were asked about."""

@@ -60,7 +60,9 @@ class Composer:
     def note_left_out(self, rows: Iterable[QueryRow]) -> None:
         """Note the videos that lack an input of any of the rows that are compared."""
         for row in rows:
-            own = [(row.video_id, row.missing)] if row.value is None and row.video_id else []
+            # A number of names may leave some of them out, and has a value all the same.
+            is_in_part = row.value is not None and (row.missing or "").startswith("without ")
+            own = [(row.video_id, row.missing)] if row.video_id and not is_in_part else []
             about = [*own, *((item.video_id, item.missing) for item in row.evidence if item.value is None)]
             self.left_out += [(video, why) for video, why in about if video and why and why not in NOTHING]
 

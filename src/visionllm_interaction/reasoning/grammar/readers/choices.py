@@ -143,7 +143,10 @@ def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:
     place = next((i for i, tag in enumerate(tags) if tag.kind != "auxiliary"), len(tags))
     opens = tags[place : place + 2]
     if len(opens) == 2 and opens[0].is_("superlative", "first", "last") and opens[1].is_("noun", "object", "person"):
-        return [opens[1], *tags[place + 2 :], opens[0]]
+        rest = tags[place + 2 :]
+        # Not into a clause behind it: "… before the caregiver left" is about her leaving.
+        end = next((i for i, tag in enumerate(rest) if tag.kind == "subordinator"), len(rest))
+        return [opens[1], *rest[:end], opens[0], *rest[end:]]
     return list(tags)
 
 
