@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.meaning import Ask, Asked, Pick
+from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, Ask, Asked, Holds, Pick
 from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
@@ -19,7 +19,7 @@ _NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "f
 _ONLY_NUMBERS_OF = _NUMBERS_OF - {"most", "more"}
 """Words that are said of numbers, and never of time."""
 MeanOver = Literal["video", "child"]
-_AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest"})
+_AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest", "kinds"})
 _KEYS: dict[str, MeanOver] = {"each_video": "video", "each_child": "child"}
 Length = Literal["mean", "median", "longest", "shortest", "sd"]
 
@@ -194,12 +194,22 @@ def takes_mean_over(tags: Sequence[Tag]) -> tuple[MeanOver | None, list[Tag]]:
     return None, list(tags)
 
 
-def read_mean_over(asked: Asked, over: MeanOver) -> Asked:
+def _number_of_objects(asked: Asked) -> Asked:
+    """How many different objects there are of which it is so, as one value: "how many toys … on average per video"."""
+    stream = asked.stream
+    is_plain = asked.ask == "exists" and asked.more_often_than is None and not asked.among
+    if not is_plain or not isinstance(stream, Holds) or stream.negated or stream.names[-1] != OBJECT_VARIABLE:
+        raise NotUnderstood("on average")
+    return replace(asked, ask="kinds", variable=None, pick=None)
+
+
+def read_mean_over(asked: Asked, over: MeanOver, *, of_different: bool = False) -> Asked:
     """A value that is averaged over videos or children.
 
     Args:
         asked: the value of one of them.
         over: what is averaged over.
+        of_different: whether *different* objects are said. "How many toys" alone may count each time.
 
     Returns:
         The same, with what it is averaged over.
@@ -207,6 +217,8 @@ def read_mean_over(asked: Asked, over: MeanOver) -> Asked:
     Raises:
         NotUnderstood: if it is no amount, or of one video alone.
     """
+    if of_different and asked.pick == "number" and asked.variable == OBJECT_VARIABLE and not asked.is_denied:
+        asked = _number_of_objects(asked)
     one_value = asked.variable is None and asked.than is None and not asked.also and asked.threshold is None
     if asked.ask not in _AVERAGED or not one_value or asked.scope.video_id is not None:
         raise NotUnderstood(f"on average per {over}")
