@@ -128,6 +128,11 @@ def test_the_video_with_the_most_toys_counts_toys(visits: Path, question: str, v
         ("In which video did the most people hold the ball?", "In which video were the most toys held?"),
         ("In which video did the child hold the most cups?", "Who held the most toys?"),
         ("Which child touched the most toys?", "give people names of their own"),
+        # at once, or one after the other?
+        ("In how many videos did the child hold at least two toys?", "How many different toys did the child hold"),
+        ("Did the child hold two toys?", "Did the child hold 2 toys at once?"),
+        ("Holdt barnet to leker?", "Did the child hold 2 toys at once?"),
+        ("In which video did the caregiver hold more than one toy?", "Did the child hold 2 toys at once?"),
     ],
 )
 def test_what_is_not_counted_is_refused_with_the_nearest_question(visits: Path, question: str, instead: str) -> None:

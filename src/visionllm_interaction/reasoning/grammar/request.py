@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import (
@@ -93,6 +93,8 @@ class QuestionRequest:
             marks.take("at_least")
         if _is_of_several(main.stream):
             at_once = marks.take("at_once")
+            if not at_once and self._may_be_one_after_the_other(main.stream, marks):
+                raise NotTold(ONE_AFTER_THE_OTHER.format(main.stream.n))
             of_same = isinstance(main.stream, Joined) and OBJECT_VARIABLE in main.stream.parts[0].names
             if isinstance(main.stream, Joined) and main.stream.needs_at_once and not (at_once or of_same):
                 raise NotUnderstood("and")
@@ -110,6 +112,13 @@ class QuestionRequest:
         if _is_said_twice(main.stream, scope):
             scope = replace(scope, after=None)
         return main, marks, scope, parts
+
+    def _may_be_one_after_the_other(self, stream: Stream, marks: Marks) -> TypeGuard[AtLeast]:
+        """Whether it is asked if somebody had two toys: at once, or two in all?"""
+        has_length = marks.longer_s is not None or marks.at_least_s is not None
+        asks_whether = self.head is None or self.head.value in ("exists", "video", "videos")
+        of_objects = isinstance(stream, AtLeast) and stream.what.relation != VISIBLE
+        return of_objects and asks_whether and not has_length and self.at is None
 
     def read_part(self, part: Part, focus: Focus | None = None) -> Clause:
         """A clause after the main one; "coming near" without a name is coming near the one spoken of before."""
@@ -191,6 +200,10 @@ def variable_of(noun: Tag | None) -> Focus:
 NUMBER_IN_VIEW = (
     "how many there were of what was in view is not compared, because whatever was lost and found anew would count "
     "twice; ask for example: At most how many {} were in view?"
+)
+ONE_AFTER_THE_OTHER = (
+    "it is not said whether the {0} objects are meant to be held at once, or one after the other; ask for example: "
+    "Did the child hold {0} toys at once? How many different toys did the child hold in each video?"
 )
 NUMBER_OF_A_NAME = (
     "numbers of people, or of objects of one name ({!r}), are not compared, because whoever was lost and found anew "
