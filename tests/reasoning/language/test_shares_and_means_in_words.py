@@ -149,6 +149,22 @@ READ: tuple[tuple[str, str, str], ...] = (
         "first",
         "first_time(merged(holding(child, $o) & since(first(enters(caregiver))), 0.5s)) by $o in thing",
     ),
+    # in a video there is always a moment without
+    ("In which videos did the caregiver not hold the book?", "none", "exists(holding(caregiver, book)) by video"),
+    ("I hvilke videoer holdt ikke den voksne boka?", "none", "exists(holding(caregiver, book)) by video"),
+    ("In which video did the child not hold anything the longest?", "most", "total(!holding(child, thing)) by video"),
+    # one bout, and not all of them together
+    (
+        "Which video has the longest holding bout?",
+        "most",
+        "longest(merged(holding(person, $o), 0.5s)) over $o by video",
+    ),
+    # it may be the ball again
+    (
+        "What did the child pick up right after putting down the ball?",
+        "next",
+        "first_time(picks_up(child, $o) & since(first(puts_down(child, ball)))) by $o in thing",
+    ),
     # who comes back was there before: a first entry is no return
     ("When did the caregiver come back?", "value", "first_time((enters(caregiver) & since(first(leaves(caregiver)))))"),
     ("How often did the child return?", "value", "count((enters(child) & since(first(leaves(child)))))"),

@@ -159,3 +159,17 @@ def test_values_without_a_sentence_have_their_unit(dyads: Path, expression: str,
     with open_store(dyads) as store:
         found = verified_claims(plan, store)
     assert text in found.text
+
+
+def test_the_video_is_the_value_where_a_video_is_asked_for(visits: Path) -> None:
+    answer = ask("Which video has the longest holding bout?", visits)
+    assert [claim.value for claim in answer.claims] == ["visit_3"]
+    assert (answer.answer or "").endswith("is visit_3 (8 s).")
+    never = ask("In which videos did the caregiver not hold anything?", visits)
+    assert never.answer == "In these videos it is never so that the caregiver held something: visit_3 and visit_4."
+
+
+def test_what_ends_a_condition_is_said_in_words(dyads: Path) -> None:
+    answer = ask("How often did the child pick something up within 3 seconds after the caregiver spoke?", dyads)
+    assert "within 3 s after the caregiver stopped speaking" in (answer.answer or "")
+    assert "`" not in (answer.answer or "")

@@ -40,7 +40,7 @@ class Marks:
 
     def __init__(self, tags: Sequence[Tag]) -> None:
         self._left = [tag for tag in tags if tag.kind in _KINDS and not tag.is_("modifier", *_IGNORED)]
-        self._has_time = any(tag.is_("noun", "time", "bouts") for tag in tags)
+        self._is_of_bouts = any(tag.is_("noun", "bouts") for tag in tags)
         self.more_than, self.longer_s, self.shorter_s = _limits(tags)
         self.at_least_s, self.at_most_s = (_seconds_of(tags, value) for value in ("at_least", "at_most"))
 
@@ -106,8 +106,9 @@ class Marks:
             "least_often": ("count", "least"),
             "first": ("time", "first"),
             "last": ("time", "last"),
-            "longest": ("longest" if unbroken else amount, "most"),
-            "shortest": (amount, "least"),
+            # "The longest holding bout" is one of them, and "held it the longest" is all of them together.
+            "longest": ("longest" if unbroken or self._is_of_bouts else amount, "most"),
+            "shortest": ("shortest" if self._is_of_bouts else amount, "least"),
         }
         if found.value not in picks:
             raise NotUnderstood(found.text)

@@ -258,7 +258,7 @@ class NameComposer(Composer):
         if not names and self.step.reading != "number":
             key = "never_none" if self.step.reading == "none" else "list_none"
         if self.expression.by_video and not self.expression.by:
-            key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
+            key = {"list": "videos", "never_list": "never_videos", "list_none": "videos_none"}.get(key, key)
         objects = self._compared_objects()
         if objects is not None:
             clause, limits = objects
@@ -272,7 +272,7 @@ class NameComposer(Composer):
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
         unit = "count" if self.step.reading == "number" else "names"
-        if key in ("longest", "shortest") and chosen:
+        if key in ("longest", "shortest") and chosen and not self.expression.by_video:
             # "The longest time, and which toy was it?": the time is the value, the toy stands in the words.
             value, unit = plain_value(chosen[0][1].value), self.unit()
         if not evidence:

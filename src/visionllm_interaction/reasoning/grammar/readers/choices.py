@@ -115,11 +115,16 @@ def read_video(request: QuestionRequest) -> Asked:
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if compares_objects(request.tags):
         return finish(replace(kinds(clause, scope), variable="video", pick=pick), marks, is_never=clause.is_never)
-    if clause.is_never:
-        pick = "none"
     if pick in ("first", "last"):
         raise NotUnderstood("which video first")
-    return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
+    stream = clause.stream
+    denied = clause.is_never or (pick == "any" and stream.negated)
+    if clause.is_never and (pick != "any" or stream.negated):
+        raise NotUnderstood("never")
+    if denied:
+        # "In which videos did she not hold it?": where she never did, and not where there was a moment without.
+        return finish(Asked("exists", replace(stream, negated=False), scope, variable="video", pick="none"), marks)
+    return finish(Asked(kind, stream, scope, variable="video", pick=pick), marks)
 
 
 def read_videos(request: QuestionRequest) -> Asked:
