@@ -239,6 +239,24 @@ def test_asked_in_words(path: Path) -> None:
     assert "speech the store knows who spoke when" in said("What did the child whisper?")
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long was the cup visible?",
+        "In which video did the child hold the cup longest?",
+        "Hvor lenge var koppen synlig?",
+    ],
+)
+def test_the_videos_that_are_left_out_are_listed_with_the_reason(path: Path, question: str) -> None:
+    answer = ask(question, path)
+    assert answer.status == "answered", answer.reason
+    listed = answer.to_json()["left_out"]
+    assert listed == [{"video_id": NARROW, "reason": "the detector does not look for 'cup'"}]
+    assert Answer.model_validate(answer.to_json()) == answer
+    assert ask("How long was the ball visible?", path).left_out == ()
+    assert ask("How long did the child hold the cup before the child first held the book?", path).left_out == ()
+
+
 def test_without_any_import_the_refusal_says_that_there_is_none(one_video: Path) -> None:
     assert "no speech was imported" in (ask("How many times did the child speak?", one_video).reason or "")
     assert "none was imported" in (ask("Did the child look at the caregiver?", one_video).reason or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -106,6 +106,28 @@ class EvidenceItem(_AnswerModel):
         return cls.model_validate(evidence.to_dict())
 
 
+class LeftOut(_AnswerModel):
+    """A video that values of an answer leave out, or of which they leave out a name."""
+
+    video_id: str
+    """The video, or the session where sessions were asked about."""
+    reason: str
+    """Why it has no value: an input is missing there, or several people have one name."""
+
+    @classmethod
+    def of(cls, evidence: Iterable[Evidence]) -> tuple[LeftOut, ...]:
+        """The videos that pieces of evidence have no value of, each reason once.
+
+        Args:
+            evidence: what an answer cites.
+
+        Returns:
+            The videos in the order in which they are cited.
+        """
+        found = dict.fromkeys((item.video_id, item.missing) for item in evidence if item.value is None)
+        return tuple(cls(video_id=video, reason=reason) for video, reason in found if video and reason)
+
+
 class Usage(_AnswerModel):
     """What planning cost; all zero for the rule planner."""
 
@@ -136,6 +158,8 @@ class Answer(_AnswerModel):
     plan: Plan
     """The typed queries that were run, or why there are none."""
     dropped_claims: tuple[DroppedClaim, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Videos that values of the answer leave out, and why; empty when abstained, for which `reason` says it."""
     reason: str | None = None
     """Why the question is not answered; null when answered."""
     tokens: int = 0

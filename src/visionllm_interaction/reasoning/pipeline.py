@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.missing_inputs import is_role_unknown
-from visionllm_interaction.reasoning.answers import Answer, AnswerStage, Tell, Usage, tell_nobody
+from visionllm_interaction.reasoning.answers import Answer, AnswerStage, LeftOut, Tell, Usage, tell_nobody
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.evidence_basis import EvidenceBasis
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
@@ -326,6 +326,7 @@ def _of_expressions(
         model=planned.model,
         plan=planned.plan,
         dropped_claims=found.dropped,
+        left_out=tuple(LeftOut(video_id=video, reason=reason) for video, reason in found.left_out),
         tokens=planned.usage.tokens,
         usage=planned.usage,
         values=basis.values,
@@ -382,6 +383,7 @@ def _answer(
         model=planned.model,
         plan=planned.plan,
         dropped_claims=verified.dropped,
+        left_out=LeftOut.of(verified.evidence),
         tokens=planned.usage.tokens,
         usage=planned.usage,
         values=basis.values,

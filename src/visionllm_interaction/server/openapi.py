@@ -53,6 +53,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
     "planner": "rules",
     "model": None,
     "dropped_claims": [],
+    "left_out": [],
     "reason": None,
     "tokens": 0,
 }

@@ -91,7 +91,7 @@ READ: tuple[tuple[str, str, str], ...] = (
     (
         "What did the child pick up right after putting down the ball?",
         "next",
-        "first_time(picks_up(child, $o) & since(first(puts_down(child, ball)))) by $o",
+        "first_time(picks_up(child, $o) & since(first(puts_down(child, ball)))) by $o in thing",
     ),
     (
         "How many of the child's holding bouts were longer than 2 seconds?",

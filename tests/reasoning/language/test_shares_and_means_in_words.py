@@ -107,6 +107,64 @@ READ: tuple[tuple[str, str, str], ...] = (
     ),
     ("Until what time can the cup be seen?", "value", "last_seen(cup)"),
     ("Til når holdt barnet ballen?", "value", "last_time(merged(holding(child, ball), 0.5s))"),
+    (
+        "How many different toys did the child hold on average per video?",
+        "mean",
+        "how_many(exists(holding(child, $o)) by $o) by video",
+    ),
+    (
+        "Hvor mange ulike leker holdt barnet i gjennomsnitt per video?",
+        "mean",
+        "how_many(exists(holding(child, $o)) by $o) by video",
+    ),
+    # each time: the mean of the times, and not of videos
+    (
+        "On average, how long did the child hold the ball each time?",
+        "value",
+        "mean(merged(holding(child, ball), 0.5s))",
+    ),
+    (
+        "Hvor lenge holdt barnet ballen i gjennomsnitt hver gang?",
+        "value",
+        "mean(merged(holding(child, ball), 0.5s))",
+    ),
+    (
+        "Without the caregiver near, how often did the child pick something up?",
+        "value",
+        "count(picks_up(child, thing) & !near(caregiver, child))",
+    ),
+    (
+        "What share of the child's holding time was spent on the ball?",
+        "value",
+        "share(holding(child, ball), of=holding(child, thing))",
+    ),
+    # "last" is of the holding, and not of the leaving
+    (
+        "What was the last toy the child held before the caregiver left?",
+        "last",
+        "last_time(merged(holding(child, $o) & before(first(leaves(caregiver))), 0.5s)) by $o in thing",
+    ),
+    (
+        "What was the first toy that the child held after the caregiver came in?",
+        "first",
+        "first_time(merged(holding(child, $o) & since(first(enters(caregiver))), 0.5s)) by $o in thing",
+    ),
+    # in a video there is always a moment without
+    ("In which videos did the caregiver not hold the book?", "none", "exists(holding(caregiver, book)) by video"),
+    ("I hvilke videoer holdt ikke den voksne boka?", "none", "exists(holding(caregiver, book)) by video"),
+    ("In which video did the child not hold anything the longest?", "most", "total(!holding(child, thing)) by video"),
+    # one bout, and not all of them together
+    (
+        "Which video has the longest holding bout?",
+        "most",
+        "longest(merged(holding(person, $o), 0.5s)) over $o by video",
+    ),
+    # it may be the ball again
+    (
+        "What did the child pick up right after putting down the ball?",
+        "next",
+        "first_time(picks_up(child, $o) & since(first(puts_down(child, ball)))) by $o in thing",
+    ),
     # who comes back was there before: a first entry is no return
     ("When did the caregiver come back?", "value", "first_time((enters(caregiver) & since(first(leaves(caregiver)))))"),
     ("How often did the child return?", "value", "count((enters(child) & since(first(leaves(child)))))"),

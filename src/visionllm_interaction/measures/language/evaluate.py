@@ -54,6 +54,7 @@ class Evaluator:
         computed: results that are computed once for all outputs, by call.
         finding_is_enough: whether more of what is found could only be found as well: what is found in part is found.
         in_part: (G,) reasons why more may be there than was found, where that is enough; else :data:`KNOWN`.
+        only_sure: whether a name that leaves people out stands only for those of whom it is known who they are.
     """
 
     groups: StreamGroups
@@ -64,6 +65,7 @@ class Evaluator:
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
     computed: dict[Node, Any] = field(default_factory=dict)
     finding_is_enough: bool = False
+    only_sure: bool = False
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
     _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)
     reasons: Ints = field(init=False)
@@ -119,7 +121,8 @@ class Evaluator:
         base = bound.get(term.base)
         start = base if base is not None else Name(self.spelled(term.base))
         others = [bound[w].base if w in bound else self.spelled(w) for w in term.excluded]
-        return replace(start, excluded=(*start.excluded, *others))
+        is_sure = self.only_sure and bool(others)
+        return replace(start, excluded=(*start.excluded, *others), is_sure=is_sure or start.is_sure)
 
     def spelled(self, word: str) -> str:
         """A name as the store has it: underscores stand for blanks where it has no such name with underscores."""
@@ -206,14 +209,29 @@ class Evaluator:
 
     def values(self, node: Node, outputs: Outputs) -> Values:
         """The value of an expression for each output; groups with a missing input count in none."""
-        self.finding_is_enough = self._is_scalar(node) and only_grows(node)
+        self.finding_is_enough = self._is_scalar(node) and only_grows(node, with_exceptions=self.only_sure)
         self.prepare(node)
         if (self.in_part != KNOWN).any():
             # A yes stays yes whatever more there is. Nobody knows whether it is a no.
             yes = self._value(node, Outputs(np.arange(len(self.groups)), len(self.groups))).value > 0
             self.lacks(np.where(yes, KNOWN, self.in_part))
             self.in_part[:] = KNOWN
+        if self._may_be_proven(node):
+            self.reasons = np.where(self._proven(node), KNOWN, self.reasons)
         return self._value(node, outputs)
+
+    def _may_be_proven(self, node: Node) -> bool:
+        """Whether a yes may be true whoever they are who may be left out: ``exists(visible(person except x))``."""
+        if self.only_sure or self.missing is None or not self._is_scalar(node):
+            return False
+        is_in_part = np.isin(self.reasons, sorted(self.missing.in_part)).any()
+        return bool(is_in_part) and not only_grows(node) and only_grows(node, with_exceptions=True)
+
+    def _proven(self, node: Node) -> NDArray[np.bool_]:
+        """(G,) whether a yes follows from the people alone of whom it is known that they are not left out."""
+        sure = Evaluator(self.groups, self.boxes, self.missing, self.limits, functions=self.functions, only_sure=True)
+        alone = Outputs(np.arange(len(self.groups)), len(self.groups))
+        return np.asarray((sure.values(node, alone).value > 0) & sure.known)
 
     def listed(self, node: Node) -> Stream:
         """The rows of a stream that are to be listed: also those of groups in which there may be more of them."""

@@ -18,25 +18,32 @@ _GROWING = frozenset(
 )
 
 
-def only_grows(node: Node) -> bool:
+def only_grows(node: Node, *, with_exceptions: bool = False) -> bool:
     """Whether an expression that holds goes on to hold when more is found, as of people whose role is not known yet.
 
     Args:
         node: an expression of a stream, or of yes and no.
+        with_exceptions: whether names may leave people out (``person except child``). More people of those names are
+            then more that is found; more of those who are left out are less of it.
 
     Returns:
         Whether it does; False where that is not certain.
     """
     match node:
         case Operation(operator, left, right):
-            return operator in ("&", "|") and only_grows(left) and only_grows(right)
+            return operator in ("&", "|") and all(
+                only_grows(part, with_exceptions=with_exceptions) for part in (left, right)
+            )
         case Call(function, arguments, keywords):
             parts = (*arguments, *(value for _, value in keywords))
-            return function in _GROWING and all(_is_fixed(part) or only_grows(part) for part in parts)
+            return function in _GROWING and all(
+                _is_fixed(part, with_exceptions=with_exceptions) or only_grows(part, with_exceptions=with_exceptions)
+                for part in parts
+            )
         case _:
             return False
 
 
-def _is_fixed(node: Node) -> bool:
+def _is_fixed(node: Node, *, with_exceptions: bool) -> bool:
     """Whether a part is a number, or a name of which nobody is left out."""
-    return isinstance(node, Quantity) or (isinstance(node, NameTerm) and not node.excluded)
+    return isinstance(node, Quantity) or (isinstance(node, NameTerm) and (with_exceptions or not node.excluded))

@@ -27,11 +27,13 @@ class Name(Struct, frozen=True):
         excluded: tracks of these names are left out.
         is_own: only tracks that are told apart by this very name, the role before the category: a *person* who is
             neither the child nor anybody else with a name.
+        is_sure: of people only those who have a role: who has none may be one of those that are left out.
     """
 
     base: str
     excluded: tuple[str, ...] = ()
     is_own: bool = False
+    is_sure: bool = False
 
     def __str__(self) -> str:
         return " except ".join((self.base, *self.excluded))
@@ -69,13 +71,37 @@ class NameTable:
         chosen = self._own_mask(name.base) if name.is_own else self._base_mask(name.base)
         for other in name.excluded:
             chosen &= ~self._base_mask(other)
+        if name.is_sure:
+            chosen &= self._has_role | ~self.batch.tracks.is_person
         return chosen
 
+    @property
+    def _has_role(self) -> NDArray[np.bool_]:
+        tracks = self.batch.tracks
+        return np.asarray((tracks.role >= 0) & (tracks.role != self.batch.texts.known("")))
+
     def _own_mask(self, name: str) -> NDArray[np.bool_]:
-        tracks, texts = self.batch.tracks, self.batch.texts
-        code = texts.known(name)
-        has_role = (tracks.role >= 0) & (tracks.role != texts.known(""))
-        return np.asarray(np.where(has_role, tracks.role, tracks.category) == code) & (code >= 0)
+        tracks = self.batch.tracks
+        code = self.batch.texts.known(name)
+        return np.asarray(np.where(self._has_role, tracks.role, tracks.category) == code) & (code >= 0)
+
+    def are_named_otherwise(self, code: int) -> NDArray[np.bool_]:
+        """(V,) whether a video has tracks of the category of a name, and every one of them goes by its role.
+
+        Args:
+            code: the number of a name.
+
+        Returns:
+            Whether nobody is left in a video who could be called so; False for names that no role takes the place of.
+        """
+        found = np.zeros(len(self.batch.video_ids), np.bool_)
+        name = self.names[code]
+        if not name.is_own:
+            return found
+        tracks = self.batch.tracks
+        found[tracks.video[tracks.category == self.batch.texts.known(name.base)]] = True
+        found[tracks.video[self.mask(code)]] = False
+        return found
 
     def _base_mask(self, name: str) -> NDArray[np.bool_]:
         tracks = self.batch.tracks

@@ -45,6 +45,10 @@ class NotUnderstood(Exception):
     """The words are known, and what they say together is not."""
 
 
+class NotTold(NotUnderstood):
+    """The question is understood, and has no answer; the message is the whole reason."""
+
+
 @dataclass(frozen=True)
 class Participant:
     """One name in a clause.

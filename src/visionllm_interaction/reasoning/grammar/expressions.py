@@ -91,7 +91,32 @@ def _domain(asked: Asked) -> str:
         if isinstance(part, Holds)
     )
     kinds = {OBJECT_VARIABLE: " in thing", PERSON_VARIABLE: " in person"}
-    return kinds.get(asked.variable or "", "") if of_both else ""
+    return kinds.get(asked.variable or "", "") if of_both or _names_an_object_elsewhere(asked) else ""
+
+
+def _names_an_object_elsewhere(asked: Asked) -> bool:
+    """Whether a clause names an object that may be what is asked for, too: "… right after putting down the ball".
+
+    What is held while the ball is held by the same person, or picked up after it was, is another object.
+    """
+    main, scope = asked.stream, asked.scope
+    if asked.variable != OBJECT_VARIABLE or not isinstance(main, Holds):
+        return False
+    of_putting_down = main.relation in ("picks_up", HOLDING)
+    after = [stream for stream in (scope.after, scope.before) if of_putting_down and _is_of(stream, "puts_down")]
+    meanwhile = [stream for stream in scope.during if isinstance(stream, Holds) and stream.names[0] != main.names[0]]
+    names = {name for stream in (*after, *meanwhile) if isinstance(stream, Holds) for name in stream.names}
+    return bool(names - PERSON_CATEGORIES - {ANY_OBJECT, OBJECT_VARIABLE, PERSON_VARIABLE})
+
+
+def _is_of(stream: Stream | None, relation: str) -> bool:
+    return isinstance(stream, Holds) and stream.relation == relation
+
+
+def _kind_of_objects(asked: Asked) -> str:
+    """That objects alone are counted, where people would fit their place too: "touched the most toys"."""
+    stream = asked.stream
+    return "" if isinstance(stream, Holds) and stream.relation in _OF_ONE_KIND else " in thing"
 
 
 def _core(asked: Asked) -> str:
@@ -109,7 +134,7 @@ def _core(asked: Asked) -> str:
     if asked.ask == "most_at_once":
         return f"most_at_once({stream_text(asked.stream)}, {LEAST_AT_ONCE})"
     if asked.ask == "kinds":
-        return f"how_many(exists({limited(asked.stream, asked.scope)}) by {OBJECT_VARIABLE})"
+        return f"how_many(exists({_touching(asked.stream, asked.scope)}) by {OBJECT_VARIABLE}{_kind_of_objects(asked)})"
     if asked.ask in ("portion", "ratio"):
         return _quotient(asked)
     if asked.more_often_than is not None:

@@ -8,16 +8,18 @@ from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.meaning import Ask, Asked, Pick
+from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, Ask, Asked, Holds, Pick
 from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
 _IGNORED = frozenset({"ever", "different"})
-_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
 """Modifiers that change nothing: "did the child ever …"."""
+_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
+_ONLY_NUMBERS_OF = _NUMBERS_OF - {"most", "more"}
+"""Words that are said of numbers, and never of time."""
 MeanOver = Literal["video", "child"]
-_AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest"})
+_AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest", "kinds"})
 _KEYS: dict[str, MeanOver] = {"each_video": "video", "each_child": "child"}
 Length = Literal["mean", "median", "longest", "shortest", "sd"]
 
@@ -38,7 +40,7 @@ class Marks:
 
     def __init__(self, tags: Sequence[Tag]) -> None:
         self._left = [tag for tag in tags if tag.kind in _KINDS and not tag.is_("modifier", *_IGNORED)]
-        self._has_time = any(tag.is_("noun", "time", "bouts") for tag in tags)
+        self._is_of_bouts = any(tag.is_("noun", "bouts") for tag in tags)
         self.more_than, self.longer_s, self.shorter_s = _limits(tags)
         self.at_least_s, self.at_most_s = (_seconds_of(tags, value) for value in ("at_least", "at_most"))
 
@@ -104,8 +106,9 @@ class Marks:
             "least_often": ("count", "least"),
             "first": ("time", "first"),
             "last": ("time", "last"),
-            "longest": ("longest" if unbroken else amount, "most"),
-            "shortest": (amount, "least"),
+            # "The longest holding bout" is one of them, and "held it the longest" is all of them together.
+            "longest": ("longest" if unbroken or self._is_of_bouts else amount, "most"),
+            "shortest": ("shortest" if self._is_of_bouts else amount, "least"),
         }
         if found.value not in picks:
             raise NotUnderstood(found.text)
@@ -131,6 +134,18 @@ def compares_objects(tags: Sequence[Tag]) -> bool:
         tag.is_("superlative", "most", "least") and tag.text.split()[-1] in _NUMBERS_OF and after.is_("noun", "object")
         for tag, after in pairwise(plain)
     )
+
+
+def compares_several_of_a_name(tags: Sequence[Tag]) -> str | None:
+    """The word where numbers of people, or of objects of one name, are compared: "the most people", "fewest cups"."""
+    plain = [tag for tag in tags if not tag.is_("modifier", "different")]
+    for tag, after in pairwise(plain):
+        if not tag.is_("superlative", "most", "least") or tag.text.split()[-1] not in _NUMBERS_OF:
+            continue
+        is_several = tag.text.split()[-1] in _ONLY_NUMBERS_OF or after.text.endswith("s")
+        if after.is_("noun", "person") or (after.kind == "name" and is_several and not after.value.endswith("s")):
+            return after.text
+    return None
 
 
 def read_marks(tags: Sequence[Tag]) -> Marks:
@@ -180,12 +195,22 @@ def takes_mean_over(tags: Sequence[Tag]) -> tuple[MeanOver | None, list[Tag]]:
     return None, list(tags)
 
 
-def read_mean_over(asked: Asked, over: MeanOver) -> Asked:
+def _number_of_objects(asked: Asked) -> Asked:
+    """How many different objects there are of which it is so, as one value: "how many toys … on average per video"."""
+    stream = asked.stream
+    is_plain = asked.ask == "exists" and asked.more_often_than is None and not asked.among
+    if not is_plain or not isinstance(stream, Holds) or stream.negated or stream.names[-1] != OBJECT_VARIABLE:
+        raise NotUnderstood("on average")
+    return replace(asked, ask="kinds", variable=None, pick=None)
+
+
+def read_mean_over(asked: Asked, over: MeanOver, *, of_different: bool = False) -> Asked:
     """A value that is averaged over videos or children.
 
     Args:
         asked: the value of one of them.
         over: what is averaged over.
+        of_different: whether *different* objects are said. "How many toys" alone may count each time.
 
     Returns:
         The same, with what it is averaged over.
@@ -193,6 +218,8 @@ def read_mean_over(asked: Asked, over: MeanOver) -> Asked:
     Raises:
         NotUnderstood: if it is no amount, or of one video alone.
     """
+    if of_different and asked.pick == "number" and asked.variable == OBJECT_VARIABLE and not asked.is_denied:
+        asked = _number_of_objects(asked)
     one_value = asked.variable is None and asked.than is None and not asked.also and asked.threshold is None
     if asked.ask not in _AVERAGED or not one_value or asked.scope.video_id is not None:
         raise NotUnderstood(f"on average per {over}")

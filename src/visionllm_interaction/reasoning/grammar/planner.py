@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.clauses import NotTold, NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
 from visionllm_interaction.reasoning.grammar.meaning import (
     VISIBLE,
@@ -63,6 +64,11 @@ _SHARE_OF_VIDEOS = re.compile(
 """A share of the number of videos, and not of their time."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
+_NAMES_OF_THEIR_OWN = (
+    "give people names of their own (visionllm roles review, or analysis.roles), or look at single tracks in the table "
+    "of tracks"
+)
+_WHICH = frozenset({"which", "hvilket", "hvilken", "hvilke"})
 _WHO_IS = re.compile(r"^(?:who|what|which \w+|how many \w+) (?:is|are|was|were)(?: there| all)?$")
 _IN = re.compile(r" (?:in|on|i|på) ")
 _LASTED_BETWEEN = re.compile(
@@ -149,6 +155,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         _check_absence(asked)
         refusal = _uncoded(asked, vocabulary)
         plan = None if refusal else plan_of_asked(asked)
+    except NotTold as error:
+        return Understood(None, tagged, refusal=str(error))
     except NotUnderstood as error:
         return Understood(None, tagged, problem=str(error) or "?", refusal=_not_coded(tagged, vocabulary))
     return Understood(plan, tagged, refusal=refusal)
@@ -157,6 +165,9 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
 def _one_of_several(tags: Sequence[Tag]) -> str | None:
     """Why one of several of a name ("the second child", "person 2") is not asked for; None if none is meant."""
     asks_names = bool(tags) and tags[0].is_("head", "who", "what", "which")
+    is_which = asks_names and tags[0].text in _WHICH and len(tags) > 1 and tags[1].kind == "name"
+    if is_which and tags[1].value in PERSON_CATEGORIES:
+        return f"the store knows every {tags[1].value} by one name, and does not tell them apart; {_NAMES_OF_THEIR_OWN}"
     for place, (tag, following) in enumerate(pairwise(tags)):
         if tag.kind == "ordinal" and _is_name(following) and " " not in tag.text and not asks_names:
             return several_of_a_name(following.text, f"{tag.text} {following.text}")
@@ -181,10 +192,7 @@ def several_of_a_name(name: str, spoken: str) -> str:
     Returns:
         What is not known, and what to do.
     """
-    return (
-        f"the store knows every {name} by one name, and not which one is “{spoken}”; give people names of their own "
-        "(visionllm roles review, or analysis.roles), or look at single tracks in the table of tracks"
-    )
+    return f"the store knows every {name} by one name, and not which one is “{spoken}”; {_NAMES_OF_THEIR_OWN}"
 
 
 def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:

@@ -85,7 +85,8 @@ def read_question(
     request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
     asked = _reader_of(request)(request)
     if mean_over is not None:
-        asked = read_mean_over(asked, mean_over)
+        of_different = any(tag.is_("modifier", "different") for tag in tagged.tags)
+        asked = read_mean_over(asked, mean_over, of_different=of_different)
     if (versus_video is not None or scope.versus is not None) and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.pick == "number" and asked.ask not in _FOR_EACH_VIDEO:

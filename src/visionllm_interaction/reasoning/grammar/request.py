@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
+from visionllm_interaction.reasoning.grammar.clauses import (
+    FOCUS,
+    Clause,
+    NotTold,
+    NotUnderstood,
+    Surroundings,
+    read_clause,
+)
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     ANY_PERSON,
@@ -86,6 +93,8 @@ class QuestionRequest:
             marks.take("at_least")
         if _is_of_several(main.stream):
             at_once = marks.take("at_once")
+            if not at_once and self._may_be_one_after_the_other(main.stream, marks):
+                raise NotTold(ONE_AFTER_THE_OTHER.format(main.stream.n))
             of_same = isinstance(main.stream, Joined) and OBJECT_VARIABLE in main.stream.parts[0].names
             if isinstance(main.stream, Joined) and main.stream.needs_at_once and not (at_once or of_same):
                 raise NotUnderstood("and")
@@ -103,6 +112,13 @@ class QuestionRequest:
         if _is_said_twice(main.stream, scope):
             scope = replace(scope, after=None)
         return main, marks, scope, parts
+
+    def _may_be_one_after_the_other(self, stream: Stream, marks: Marks) -> TypeGuard[AtLeast]:
+        """Whether it is asked if somebody had two toys: at once, or two in all?"""
+        has_length = marks.longer_s is not None or marks.at_least_s is not None
+        asks_whether = self.head is None or self.head.value in ("exists", "video", "videos")
+        of_objects = isinstance(stream, AtLeast) and stream.what.relation != VISIBLE
+        return of_objects and asks_whether and not has_length and self.at is None
 
     def read_part(self, part: Part, focus: Focus | None = None) -> Clause:
         """A clause after the main one; "coming near" without a name is coming near the one spoken of before."""
@@ -181,6 +197,39 @@ def variable_of(noun: Tag | None) -> Focus:
     return PERSON_VARIABLE if noun is not None and noun.value == "person" else OBJECT_VARIABLE
 
 
+NUMBER_IN_VIEW = (
+    "how many there were of what was in view is not compared, because whatever was lost and found anew would count "
+    "twice; ask for example: At most how many {} were in view?"
+)
+ONE_AFTER_THE_OTHER = (
+    "it is not said whether the {0} objects are meant to be held at once, or one after the other; ask for example: "
+    "Did the child hold {0} toys at once? How many different toys did the child hold in each video?"
+)
+NUMBER_OF_A_NAME = (
+    "numbers of people, or of objects of one name ({!r}), are not compared, because whoever was lost and found anew "
+    "would count twice; ask for example: In which video were the most toys held? Who held the most toys?"
+)
+
+
+def compared_number(clause: Clause, scope: Scope) -> Asked:
+    """The number of different objects that is compared: "the most toys", "more things".
+
+    Args:
+        clause: with what is counted as its object.
+        scope: its limits.
+
+    Returns:
+        What is asked.
+
+    Raises:
+        NotUnderstood: if it is not told how many they are.
+    """
+    stream = clause.stream
+    if isinstance(stream, Holds) and stream.relation == HOLDING and stream.edge is None:
+        return handled(clause, scope)
+    return kinds(clause, scope)
+
+
 def handled(clause: Clause, scope: Scope) -> Asked:
     """How many different objects somebody held, which is known of whole videos only.
 
@@ -204,20 +253,23 @@ def handled(clause: Clause, scope: Scope) -> Asked:
 
 
 def kinds(clause: Clause, scope: Scope) -> Asked:
-    """How many different objects somebody picked up, put down or handed over.
+    """How many different objects somebody touched, picked up, put down or handed over.
 
     Args:
-        clause: "the child picked up different toys".
+        clause: "the child picked up toys".
         scope: its limits.
 
     Returns:
         What is asked.
 
     Raises:
-        NotUnderstood: if the clause is about a state, or names the objects.
+        NotTold: if it is asked how many objects were in view.
+        NotUnderstood: if the clause is about something else, or names the objects.
     """
     stream = clause.stream
-    if not isinstance(stream, Holds) or not stream.is_moment or stream.negated or stream.names[-1] != ANY_OBJECT:
+    if isinstance(stream, Holds) and stream.relation == VISIBLE:
+        raise NotTold(NUMBER_IN_VIEW.format("toys"))
+    if not isinstance(stream, Holds) or stream.negated or stream.names[-1] != ANY_OBJECT or clause.is_never:
         raise NotUnderstood("different")
     return Asked("kinds", replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE)), scope)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from visionllm_interaction.reasoning.execution.expressions import ExpressionRunn
 from visionllm_interaction.reasoning.grammar.meaning import PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep
 from visionllm_interaction.reasoning.wording.expression_words import Words, load_words
-from visionllm_interaction.reasoning.wording.value_sentences import Value
+from visionllm_interaction.reasoning.wording.value_sentences import Value, said_unit
 
 EPS = 1e-6
 NOTHING = ("nothing found", "fewer than two values")
@@ -30,6 +30,7 @@ class Composer:
 
     Attributes:
         missing: why rows have no value, where an input is missing.
+        left_out: videos of which nothing is in the values that were compared, and why; claims cite only those chosen.
     """
 
     def __init__(self, step: ExpressionStep, runner: ExpressionRunner) -> None:
@@ -38,6 +39,7 @@ class Composer:
         self.words = words_for(self.expression, load_words(step.language))
         self.videos = runner.videos(self.expression)
         self.missing: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
 
     def value(self, row: QueryRow, expression: Grouped | None = None) -> Value:
         """A row as a value that sentences can say."""
@@ -45,7 +47,8 @@ class Composer:
         missing = row.missing if row.value is None and row.missing not in NOTHING else None
         if missing:
             self.missing.append(missing)
-        return Value(row.value, unit, missing, row.n)
+        said_in = said_unit(expression or self.expression, unit)
+        return Value(row.value, unit, missing, row.n, said_in if said_in != unit else None)
 
     def note_missing(self, row: QueryRow) -> bool:
         """Whether a row has no value because an input is missing, which is then noted."""
@@ -53,6 +56,15 @@ class Composer:
             self.missing.append(row.missing)
             return True
         return False
+
+    def note_left_out(self, rows: Iterable[QueryRow]) -> None:
+        """Note the videos that lack an input of any of the rows that are compared."""
+        for row in rows:
+            # A number of names may leave some of them out, and has a value all the same.
+            is_in_part = row.value is not None and (row.missing or "").startswith("without ")
+            own = [(row.video_id, row.missing)] if row.video_id and not is_in_part else []
+            about = [*own, *((item.video_id, item.missing) for item in row.evidence if item.value is None)]
+            self.left_out += [(video, why) for video, why in about if video and why and why not in NOTHING]
 
     def undetected(self, video_id: str) -> str:
         """That what is asked about was never detected in this video."""

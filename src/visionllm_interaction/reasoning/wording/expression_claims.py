@@ -42,12 +42,14 @@ class Composed(Struct, frozen=True):
         evidence: what they cite.
         text: the claims that the answer says, as one text.
         missing: why nothing is known, if every value lacks an input.
+        left_out: videos that a value leaves out, and why, each reason once.
     """
 
     claims: tuple[Claim, ...]
     evidence: tuple[Evidence, ...]
     text: str
     missing: str | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def compose(plan: Plan, runner: ExpressionRunner, *, max_listed: int) -> Composed:
@@ -64,16 +66,20 @@ def compose(plan: Plan, runner: ExpressionRunner, *, max_listed: int) -> Compose
     claims: list[Claim] = []
     said: list[str] = []
     missing: list[str] = []
+    left_out: list[tuple[str, str]] = []
     for step in plan.expressions:
         composer = _Composer(step, runner)
         found = list(composer.claims())
         claims += found
         missing += composer.missing
+        left_out += composer.left_out
         said += _said([claim for claim in found if claim not in composer.notes], max_listed=max_listed)
         said += [claim.text for claim in composer.notes]
     known = [claim for claim in claims if claim.value is not None]
     unknown = "; ".join(dict.fromkeys(missing)) if missing and not known else None
-    return Composed(tuple(claims), tuple(runner.evidence), " ".join(said), unknown)
+    lacking = [(item.video_id, item.missing) for item in runner.evidence if item.value is None]
+    left_out += [(video, why) for video, why in lacking if video and why and why not in NOTHING]
+    return Composed(tuple(claims), tuple(runner.evidence), " ".join(said), unknown, tuple(dict.fromkeys(left_out)))
 
 
 def _said(claims: Sequence[Claim], *, max_listed: int) -> list[str]:
@@ -120,6 +126,7 @@ class _Composer(RatioAndMeanComposer):
         others = _Composer(self.step, self.runner.leave_out(unclear))
         yield from others.claims()
         self.missing += others.missing
+        self.left_out += others.left_out
         reason = self.words.say("several_people")
         rows = [QueryRow(None, reason, video_id, None, None, {}, None, None, None, 0.0, ()) for video_id in unclear]
         evidence = [i for row in rows for i in self.runner.cite(row, self.step.expression, self.unit())]
@@ -271,7 +278,7 @@ class _Composer(RatioAndMeanComposer):
             if row.value is None or self.step.threshold is None:
                 yield self.claim(row, body, place=self.place(row))
                 continue
-            unit = self.value(row).unit
+            unit = self.value(row).said_unit
             more = float(row.value) > self.step.threshold
             limit = self.words.amount(self.step.threshold, unit)
             text = self.words.say(
@@ -335,7 +342,7 @@ class _Composer(RatioAndMeanComposer):
             )
         first, second = (float(n) for n in numbers if n is not None)
         if self.step.reading == "difference":
-            shown = self.words.amount(abs(first - second), values[0].unit)
+            shown = self.words.amount(abs(first - second), values[0].said_unit)
             text = self.words.say("of_two", x=x, y=y, v=shown)
             return self.sentence(place + text, first - second, values[0].unit, evidence, operation)
         is_so = first > second + EPS if self.step.reading == "more" else first < second - EPS

@@ -81,13 +81,13 @@ class Words(Struct, frozen=True):
         """A value with its unit: "3.5 s", "42 %", "3 times"."""
         if unit == "share":
             return f"{self.number(100 * value)}{self.words['per_cent']}"
-        if unit == "count":
-            once, often = list(self.words["times"])
-            return f"{self.number(value)} {once if value == 1 else often}"
-        if unit == "per_min":
+        if unit == "number":
             return self.number(value)
-        suffix = self.words.get(unit)
-        return f"{self.number(value)}{suffix}" if isinstance(suffix, str) else f"{self.number(value)} {unit}".strip()
+        suffix = self.words.get("times" if unit == "count" else unit, f" {unit}")
+        if isinstance(suffix, str):
+            return f"{self.number(value)}{suffix}".strip()
+        once, often = suffix
+        return f"{self.number(value)} {once if value == 1 else often}"
 
     def listed(self, parts: Sequence[str]) -> str:
         """Parts with commas, and *and* before the last."""

@@ -11,7 +11,7 @@ from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.answers import Operation as ClaimOperation
 from visionllm_interaction.reasoning.execution.expressions import by_video
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
-from visionllm_interaction.reasoning.wording.value_sentences import Value, core, value_sentence
+from visionllm_interaction.reasoning.wording.value_sentences import Value, core, said_unit, value_sentence
 from visionllm_interaction.reasoning.wording.who_and_which_claims import NameComposer
 
 _NO_CHILD = "no video has a child set, so that nothing can be averaged over children"
@@ -78,7 +78,7 @@ class RatioAndMeanComposer(NameComposer):
             self.missing.append(_NO_CHILD)
         mean = sum(float(row.value or 0) for row in known) / len(known) if known else None
         body = (
-            value_sentence(alone, Value(mean, self.unit()), self.words)
+            value_sentence(alone, Value(mean, self.unit(), said_in=said_unit(alone, self.unit())), self.words)
             if known
             else self.words.say("nothing", x=f"`{alone.to_text()}`")
         )

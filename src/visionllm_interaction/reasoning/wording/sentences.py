@@ -61,6 +61,15 @@ _SENTENCE: Mapping[str, str] = {
     "near_duration": "the {a} was near the {b} for {v}",
     "contact_duration": "the {a} was in contact with the {b} for {v}",
     "holding_duration": "the {a} held the {b} for {v}",
+    "joint_handling_duration": "the {a} handled the {b} together with somebody for {v}",
+    "visible_share": "the {a} was in view for {v} of the processed time",
+    "mean_count": "the mean number of {as_} in view at once was {v}",
+    "object_size": "while in view, the {a} covered {v} of the image on average",
+    "centredness": "the mean centredness of the {a} was {v} (least in a corner of the image, most in its middle)",
+    "competitor_count": "while the {a} was in view, the mean number of other objects in view was {v}",
+    "dominance": "the {a} covered as much of the image as all else together for {v} of the time in view",
+    "size_at_naming": "around its naming, the {a} covered {v} of the image on average",
+    "mean_gap": "the mean distance between the {a} and the {b}, from edge to edge, was {v}",
     "turn_count": "the {b} answered the {a} {v} ({limits})",
     "turn_lag": "the {b} answered the {a} after {v} at the median ({limits})",
     PROCESSED_DURATION: "{v} of video were looked at",
@@ -99,11 +108,12 @@ def describe(step: Step, value: float | int | None) -> str:
         return _count(step.subject, int(value))
     if step.measure == "bout_count":
         return f"the {step.subject} {verb} {_times(int(value))}"
-    shown = _times(int(value)) if step.measure == "turn_count" else amount(value, SIGNATURES[step.measure].unit)
+    shown = _times(int(value)) if step.measure == "turn_count" else amount(value, said_unit(step.measure))
     if step.measure in _BOUT_SENTENCE:
         return _BOUT_SENTENCE[step.measure].format(phrase=f"the {step.subject} {verb}", v=shown)
     if step.measure in _SENTENCE:
-        return _SENTENCE[step.measure].format(a=step.subject, b=step.object, v=shown, limits=_limits(step))
+        names = {"a": step.subject, "b": step.object, "as_": plural(step.subject or "")}
+        return _SENTENCE[step.measure].format(**names, v=shown, limits=_limits(step))
     return f"{_measured(step)} was {shown}"
 
 
@@ -150,7 +160,7 @@ def conclude(plan: Plan, value: Value, *, values: Mapping[str, Number | None], n
 
 
 def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]) -> str:
-    step, unit = plan.steps[0], SIGNATURES[plan.steps[0].measure].unit
+    step, unit = plan.steps[0], said_unit(plan.steps[0].measure)
     details = _details(plan, values)
     nothing = "never" if step.measure in _TIMES_OF else "no value"
     listing = ", ".join(f"{label} {nothing if n is None else amount(n, unit)}" for label, n in values.items())
@@ -195,7 +205,7 @@ def _title(plan: Plan) -> str:
 def _over_videos(plan: Plan, value: Value, *, n_videos: int) -> str:
     step = plan.steps[0]
     if plan.combine == "mean":
-        shown = amount(value, SIGNATURES[step.measure].unit)
+        shown = amount(value, said_unit(step.measure))
         return _capital(f"on average over {n_videos} videos, {_topic([step])}: {shown}{_scope(step)}.")
     phrase = f"the {step.subject} {_verb(step)}"
     return _capital(f"in {value} of {n_videos} videos {phrase}{_scope(step)}.")
@@ -248,14 +258,24 @@ _NOUN: Mapping[str, str] = {
 }
 
 
+def said_unit(measure: str) -> str:
+    """The unit in which sentences say the values of a measure; a share that is of nothing is a plain number."""
+    return "number" if measure == "centredness" else SIGNATURES[measure].unit
+
+
 def amount(value: Value, unit: str) -> str:
-    """A value with its unit, as sentences show it."""
+    """A value with its unit, as sentences show it; shares in per cent."""
     if value is None:
         return "no value"
     if not isinstance(value, (int, float)):
         return str(value)
+    if unit == "share":
+        return f"{format_number(100 * value)} %"
     shown = format_number(value)
-    return shown if unit == "count" else f"{shown} {unit}"
+    return shown if unit in ("count", "number") else f"{shown} {_UNIT_WORDS.get(unit, unit)}"
+
+
+_UNIT_WORDS: Mapping[str, str] = {"heights": "reference heights", "per_min": "per minute"}
 
 
 def sentence(body: str, *, place: str, step: Step) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
@@ -18,6 +19,13 @@ from visionllm_interaction.measures.language.syntax_tree import (
 )
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, Words, stream_words
 
+_COUNTED: Mapping[str, str] = {
+    **dict.fromkeys(("objects_handled", "how_many"), "objects"),
+    **dict.fromkeys(("turns", "turn_count", "turns_against_chance"), "turns"),
+    **dict.fromkeys(("most_at_once", "mean_number", "instance_count", "mean_count", "competitor_count"), "number"),
+    "number": "number",
+}
+"""Functions whose values are counts of other things than how often something was so → what they count."""
 _LENGTHS = frozenset({"mean", "median", "longest", "shortest", "sd"})
 _STATISTICS = frozenset({"mean", "median", "min", "max"})
 _TIMES = frozenset({"first_time", "last_time"})
@@ -32,12 +40,43 @@ class Value(Struct, frozen=True):
         unit: its unit.
         missing: why there can be none, if an input is missing.
         n: how many it is of, where that is known.
+        said_in: the unit that sentences say, where it is another: "objects" of a count.
     """
 
     value: float | int | bool | str | None
     unit: str
     missing: str | None = None
     n: int | None = None
+    said_in: str | None = None
+
+    @property
+    def said_unit(self) -> str:
+        """The unit that sentences say."""
+        return self.said_in or self.unit
+
+
+def said_unit(node: Node, unit: str) -> str:
+    """What values of an expression are said in.
+
+    Args:
+        node: the expression.
+        unit: its unit.
+
+    Returns:
+        ``objects``, ``turns`` or ``number`` where ``count`` is no number of times; else the unit.
+    """
+    while isinstance(node, (Grouped, Prefix)):
+        node = node.value if isinstance(node, Grouped) else node.operand
+    if unit != "count":
+        return unit
+    if isinstance(node, Operation):
+        left, right = (said_unit(part, unit) for part in (node.left, node.right))
+        return left if left == right else "number"
+    if not isinstance(node, Call):
+        return unit
+    if node.function in _STATISTICS | _LENGTHS and node.arguments:
+        return said_unit(node.arguments[0], unit)
+    return _COUNTED.get(node.function, unit)
 
 
 def core(expression: Grouped) -> Node:
@@ -74,7 +113,7 @@ def value_words(value: Value, words: Words) -> str:
         return "–"
     if isinstance(value.value, bool):
         return words.say("it_is" if value.value else "it_is_not", x="").strip(": ")
-    return words.amount(value.value, value.unit) if isinstance(value.value, (int, float)) else value.value
+    return words.amount(value.value, value.said_unit) if isinstance(value.value, (int, float)) else value.value
 
 
 def _sentence(node: Node, value: Value, words: Words) -> str:
@@ -146,6 +185,8 @@ def _amount(node: Call, value: Value, words: Words) -> str:
     if not value.value:
         return spoken.never + spoken.limits
     shown = value_words(value, words)
+    if node.function == "rate" and isinstance(value.value, (int, float)):
+        shown = words.number(value.value)
     base = dict(node.keywords).get("of")
     if node.function == "share" and base is not None:
         return words.say("share_of", x=spoken.holds, y=stream_words(base, words).whole, v=shown, l=spoken.limits)
@@ -301,6 +342,36 @@ def nth_clause(node: Node, words: Words) -> tuple[str, str] | None:
     if any(a != b and not a.to_text().startswith("$") for a, b in pairs):
         return None
     return stream_words(stream.left, words).holds, words.number(number.value)
+
+
+def compared_objects(node: Node, words: Words, *, least: bool) -> tuple[str, str] | None:
+    """The clause of a choice by the number of different objects: "the child held the most different objects".
+
+    Args:
+        node: ``how_many(exists(…) by $o)`` or ``objects_handled(x)``.
+        words: of the language of the answer.
+        least: whether the fewest are asked for.
+
+    Returns:
+        The clause and its limits; None for any other expression.
+    """
+    stream = _stream_of_objects(node)
+    if stream is None:
+        return None
+    objects = words.words["fewest_objects" if least else "most_objects"]
+    spoken = stream_words(stream, replace(words, names={**words.names, "$o": str(objects)}))
+    return spoken.holds, spoken.limits
+
+
+def _stream_of_objects(node: Node) -> Node | None:
+    """The stream about ``$o`` whose objects an expression counts."""
+    if not isinstance(node, Call):
+        return None
+    if node.function == "objects_handled":
+        return Call("holding", (node.arguments[0], NameTerm("$o")))
+    counted = node.arguments[-1] if node.function == "how_many" else None
+    inner = core(counted) if isinstance(counted, Grouped) and [b.variable for b in counted.by] == ["$o"] else None
+    return inner.arguments[0] if isinstance(inner, Call) and inner.function == "exists" else None
 
 
 def _kinds(counted: Grouped, words: Words) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.capabilities import TOTALS
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 from visionllm_interaction.reasoning.wording.compose_claims import scopes, summed
-from visionllm_interaction.reasoning.wording.sentences import DECIMALS
+from visionllm_interaction.reasoning.wording.sentences import DECIMALS, said_unit
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
 _ROUNDING = 0.5 * 10**-DECIMALS + 1e-9
@@ -199,7 +199,11 @@ def _explained_numbers(claim: Claim, items: Sequence[Evidence], context: _Contex
     if claim.operation != "value":
         numbers.append(len({item.video_id for item in items}))
         numbers.append(len({item.video_id for item in counted(context.part(items), items)}))
-    return [float(number) for number in numbers if isinstance(number, (int, float))]
+    explained = [float(number) for number in numbers if isinstance(number, (int, float))]
+    if any(said_unit(step.measure) == "share" for step in steps):
+        # Shares are said in per cent.
+        explained += [100 * number for number in explained]
+    return explained
 
 
 def _without_videos(text: str, video_ids: Sequence[str]) -> tuple[str, set[str]]:

@@ -24,6 +24,7 @@ class VerifiedExpressions(Struct, frozen=True):
         evidence: what the claims cite.
         text: the answer in words.
         missing: why nothing is known, if every value lacks an input.
+        left_out: videos that a value leaves out, and why.
     """
 
     claims: tuple[Claim, ...]
@@ -31,6 +32,7 @@ class VerifiedExpressions(Struct, frozen=True):
     evidence: tuple[Evidence, ...]
     text: str
     missing: str | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def verified_claims(
@@ -68,4 +70,4 @@ def verified_claims(
         dropped = tuple(DroppedClaim(claim=claim, reason=_CHANGED) for claim in first.claims)
         kept = ()
     text = first.text if not dropped else " ".join(claim.text for claim in kept)
-    return VerifiedExpressions(kept, dropped, first.evidence, text, first.missing)
+    return VerifiedExpressions(kept, dropped, first.evidence, text, first.missing, first.left_out)

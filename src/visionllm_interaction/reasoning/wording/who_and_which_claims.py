@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -15,9 +15,10 @@ from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video, parsed
 from visionllm_interaction.reasoning.grammar.meaning import OBJECT_VARIABLE, PERSON_VARIABLE
 from visionllm_interaction.reasoning.planning.plan import Reading
-from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
+from visionllm_interaction.reasoning.wording.claim_composer import EPS, NOTHING, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
 from visionllm_interaction.reasoning.wording.value_sentences import (
+    compared_objects,
     core,
     listed_clause,
     moment_phrase,
@@ -45,6 +46,7 @@ _PAIR = 2
 _OF_ONE_PERSON = frozenset({"visible", "enters", "leaves", "picks_up", "puts_down", "holding"})
 """Streams of one name whose evidence is of this person and of no other."""
 _OF_PERSON_AND_THING = frozenset({"near", "in_contact", "holding", "picks_up", "puts_down"})
+_HAD = frozenset({"holding", "in_contact", "picks_up", "puts_down"})
 _COUNTS_AT_ONCE = frozenset({"at_least", "most_at_once", "mean_number"})
 _HANDLED = "objects_handled"
 _ALL_PEOPLE = frozenset({ANY_PERSON, ANYTHING})
@@ -111,34 +113,47 @@ class NameComposer(Composer):
         "The child held two toys" is not true of two children with one toy each. Where fewer are found in all, or one
         person alone had them, the number is that person's as well.
         """
-        listed = _listed_by_number(self.expression) if self.step.reading != "number" else self.expression
-        if listed is not None and _held_by_name(listed):
-            return {video_id for video_id in self.videos if self._listed_of_several(listed, video_id)}
         expressions = [self.expression, *([parsed(self.step.than)] if self.step.than else [])]
+        return {video_id for expression in expressions for video_id in self._pooling_in(expression)}
+
+    def _pooling_in(self, expression: Grouped) -> set[str]:
+        listed = _listed_by_number(expression) if self.step.reading != "number" else expression
+        named = _had_by_name(listed) if listed is not None else ""
+        if listed is not None and named and named != PERSON_VARIABLE:
+            return {video_id for video_id in self.videos if self._listed_of_several(listed, named, video_id)}
+        is_of_each = named == PERSON_VARIABLE and self.step.reading != "number"
+        if not is_of_each and not any(_counts_objects_of_a_name(node) for node in walk(expression.value)):
+            return set()
+        is_number = is_of_each or _is_number_of_objects(core(expression))
+        of_several = self._has_each_of_several if is_of_each else self._has_them_of_several
         return {
             row.video_id or row.session or ""
-            for expression in expressions
-            if any(_counts_objects_of_a_name(node) for node in walk(expression.value))
             for row in self._stated(self.runner.rows(by_video(expression)))
-            if not (_is_number_of_objects(core(expression)) and row.value is not None and row.value <= 1)
-            and self._has_them_of_several(row)
+            if not (is_number and row.value is not None and row.value <= 1) and of_several(row)
         }
 
-    def _listed_of_several(self, listed: Grouped, video_id: str) -> bool:
+    def _listed_of_several(self, listed: Grouped, named: str, video_id: str) -> bool:
         """Whether the objects that are listed are of several people of one name, none of whom had all of them."""
         rows = [row for row in self.runner.rows(by_video(listed)) if row.video_id == video_id and row.value]
-        held_by = [{track for item in row.evidence for track in item.track_ids} for row in rows]
-        if len(held_by) < _PAIR:
-            return False
-        named = _held_by_name(listed)
-        people = [
-            track
-            for track in self.runner.tracks_by_name(video_id).get(named, ())
-            if track.category in PERSON_CATEGORIES
-        ]
-        holders = [track for track in people if any(track.track_id in tracks for tracks in held_by)]
-        one_had_all = any(all(track.track_id in tracks for tracks in held_by) for track in holders)
-        return _are_at_once(holders) and not one_had_all
+        had_by = [{track for item in row.evidence for track in item.track_ids} for row in rows]
+        return self._are_of_several(had_by, self.runner.tracks_by_name(video_id).get(named, ()))
+
+    def _has_each_of_several(self, row: QueryRow) -> bool:
+        """Whether the objects that a value counts, each with evidence of its own, are of several people of one name."""
+        videos = {item.video_id for item in row.evidence}
+        had_by = [set(item.track_ids) for item in row.evidence]
+        return any(
+            self._are_of_several(had_by, tracks)
+            for video_id in videos
+            for tracks in self.runner.tracks_by_name(video_id).values()
+        )
+
+    def _are_of_several(self, had_by: Sequence[Collection[int]], of_name: Sequence[Track]) -> bool:
+        """Whether people of one name had objects, each some of them: whose tracks prove it, object by object."""
+        people = [track for track in of_name if track.category in PERSON_CATEGORIES]
+        who = [track for track in people if any(track.track_id in tracks for tracks in had_by)]
+        one_had_all = any(all(track.track_id in tracks for tracks in had_by) for track in who)
+        return len(had_by) >= _PAIR and _are_at_once(who) and not one_had_all
 
     def _stated(self, rows: Sequence[QueryRow]) -> list[QueryRow]:
         """The rows that an answer says: of a comparison of names those with the most."""
@@ -191,11 +206,25 @@ class NameComposer(Composer):
         return self.words.say("who" if is_person else "what") + text.removeprefix(_BLANK)
 
     def _among_videos(self) -> Iterator[Claim]:
-        rows = [row for row in self.runner.rows(self.expression) if not self.note_missing(row)]
+        found = self.runner.rows(self.expression)
+        self.note_left_out(found)
+        rows = [row for row in found if not self.note_missing(row)]
         labelled = [(row.video_id or "", row) for row in rows]
         yield self._pick(labelled, place="", operation="which", label=lambda name: name, video_id=None)
+        if rows:
+            yield from self._not_compared(found)
+
+    def _not_compared(self, rows: Sequence[QueryRow]) -> Iterator[Claim]:
+        """That videos which lack an input are left out of a comparison of videos."""
+        clause, limits = self._listed_clause()
+        for row in rows:
+            if row.value is None and row.missing and row.missing not in NOTHING:
+                text = self.words.say("missing_of", x=clause, l=limits, v=row.missing)
+                evidence = self.runner.cite(row, self.step.expression, self.unit())
+                yield self.sentence(self.in_video(row.video_id or "") + text, None, self.unit(), evidence, "value")
 
     def _chosen(self, rows: Sequence[QueryRow], *, place: str, operation: Operation, video_id: str | None) -> Claim:
+        self.note_left_out(rows)
         known = [row for row in rows if not self.note_missing(row)]
         labelled = [(_name_of(row), row) for row in known]
         return self._pick(labelled, place=place, operation=operation, label=self.words.name, video_id=video_id)
@@ -229,7 +258,11 @@ class NameComposer(Composer):
         if not names and self.step.reading != "number":
             key = "never_none" if self.step.reading == "none" else "list_none"
         if self.expression.by_video and not self.expression.by:
-            key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
+            key = {"list": "videos", "never_list": "never_videos", "list_none": "videos_none"}.get(key, key)
+        objects = self._compared_objects()
+        if objects is not None:
+            clause, limits = objects
+            key = "list" if names else "list_none"
         nth = self._nth() if self.step.reading == "next" else None
         if nth is not None:
             text = self.words.say("nth_of" if names else "nth_none", x=nth[0], n=nth[1], v=said)
@@ -239,7 +272,7 @@ class NameComposer(Composer):
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
         unit = "count" if self.step.reading == "number" else "names"
-        if key in ("longest", "shortest") and chosen:
+        if key in ("longest", "shortest") and chosen and not self.expression.by_video:
             # "The longest time, and which toy was it?": the time is the value, the toy stands in the words.
             value, unit = plain_value(chosen[0][1].value), self.unit()
         if not evidence:
@@ -255,6 +288,14 @@ class NameComposer(Composer):
             parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
         return self.words.listed(parts)
 
+    def _compared_objects(self) -> tuple[str, str] | None:
+        if self.step.reading not in ("most", "least"):
+            return None
+        try:
+            return compared_objects(core(self.expression), self.words, least=self.step.reading == "least")
+        except NoWords:
+            return None
+
     def _nth(self) -> tuple[str, str] | None:
         try:
             return nth_clause(core(self.expression), self.words)
@@ -262,9 +303,6 @@ class NameComposer(Composer):
             return None
 
     def _shown(self, row: QueryRow) -> str:
-        node = core(self.expression)
-        if isinstance(node, Call) and node.function == "how_many" and isinstance(row.value, (int, float)):
-            return self.words.number(row.value)
         return value_words(self.value(row), self.words)
 
     def _listed_clause(self) -> tuple[str, str]:
@@ -300,15 +338,16 @@ def _is_number_of_objects(node: Node | Grouped) -> bool:
     return isinstance(node, Call) and node.function in (_HANDLED, "most_at_once")
 
 
-def _held_by_name(expression: Grouped) -> str:
-    """The name of those of whom an expression lists the objects; "" where it lists something else."""
+def _had_by_name(expression: Grouped) -> str:
+    """The name of those of whom an expression lists the objects that they held or touched; "" where it lists others."""
     node = core(expression)
-    streams = [part for part in walk(node) if isinstance(part, Call) and part.function == "holding"]
-    if not isinstance(node, Call) or node.function != "exists" or len(streams) != 1:
+    streams = [part for part in walk(node) if isinstance(part, Call) and part.function in _HAD]
+    named = {tuple(_names_in(stream)) for stream in streams}
+    if not isinstance(node, Call) or node.function != "exists" or len(named) != 1:
         return ""
-    names = _names_in(streams[0])
+    (names,) = named
     is_of_a_name = len(names) == _PAIR and names[1] == OBJECT_VARIABLE and names[0] not in _ALL_PEOPLE
-    return names[0] if is_of_a_name and names[0] != PERSON_VARIABLE else ""
+    return names[0] if is_of_a_name else ""
 
 
 def _listed_by_number(expression: Grouped) -> Grouped | None:

@@ -48,7 +48,11 @@ class GroupTable(Struct, frozen=True, eq=False):
 
     @classmethod
     def of(cls, batch: Batch, names: NameTable, scopes: Scopes, axes: Sequence[Axis], outer: Ints) -> GroupTable:
-        """The product of scopes and the names of all variables."""
+        """The product of scopes and the names of all variables.
+
+        A name that has values of its own is left out of videos in which everybody of it goes by a role: there is nobody
+        to measure, which is not 0.
+        """
         sizes = [len(axis.names) for axis in axes]
         if len(scopes) * int(np.prod(sizes, dtype=np.int64)) > MAX_GROUPS:
             raise UsageError(
@@ -62,8 +66,14 @@ class GroupTable(Struct, frozen=True, eq=False):
         scope = np.repeat(np.arange(len(scopes)), len(combos))
         places = np.tile(combos, (len(scopes), 1))
         codes = [np.array([names.code(name) for name in axis.names], dtype=np.int64) for axis in axes]
-        bindings = {axis.variable: codes[n][places[:, n]] for n, axis in enumerate(axes)}
         kept = [n for n, axis in enumerate(axes) if not axis.pooled]
+        has_some = np.ones(len(scope), np.bool_)
+        for n in kept:
+            otherwise = np.array([names.are_named_otherwise(code) for code in codes[n].tolist()], dtype=np.bool_)
+            if otherwise.any():
+                has_some &= ~otherwise[places[:, n], scopes.video[scope]]
+        scope, places = scope[has_some], places[has_some]
+        bindings = {axis.variable: codes[n][places[:, n]] for n, axis in enumerate(axes)}
         n_outer = int(outer.max(initial=-1)) + 1
         inner = np.zeros(len(scope), np.int64)
         for n in kept:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotTold, NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     ANY_PERSON,
@@ -21,7 +21,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects, compares_several_of_a_name
 from visionllm_interaction.reasoning.grammar.readers.amounts import (
     is_relation_word,
     names_a_quantity,
@@ -29,7 +29,15 @@ from visionllm_interaction.reasoning.grammar.readers.amounts import (
     read_quantity,
 )
 from visionllm_interaction.reasoning.grammar.references import Parts, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, kinds, variable_of
+from visionllm_interaction.reasoning.grammar.request import (
+    NUMBER_OF_A_NAME,
+    Focus,
+    QuestionRequest,
+    compared_number,
+    finish,
+    kinds,
+    variable_of,
+)
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 
@@ -101,13 +109,22 @@ def read_many(request: QuestionRequest) -> Asked:
 
 def read_video(request: QuestionRequest) -> Asked:
     """Read "In which video did the child hold the ball longest?": a choice among videos."""
+    if several := compares_several_of_a_name(request.tags):
+        raise NotTold(NUMBER_OF_A_NAME.format(several))
     clause, marks, scope, _ = request.read()
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
-    if clause.is_never:
-        pick = "none"
+    if compares_objects(request.tags):
+        return finish(replace(kinds(clause, scope), variable="video", pick=pick), marks, is_never=clause.is_never)
     if pick in ("first", "last"):
         raise NotUnderstood("which video first")
-    return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
+    stream = clause.stream
+    denied = clause.is_never or (pick == "any" and stream.negated)
+    if clause.is_never and (pick != "any" or stream.negated):
+        raise NotUnderstood("never")
+    if denied:
+        # "In which videos did she not hold it?": where she never did, and not where there was a moment without.
+        return finish(Asked("exists", replace(stream, negated=False), scope, variable="video", pick="none"), marks)
+    return finish(Asked(kind, stream, scope, variable="video", pick=pick), marks)
 
 
 def read_videos(request: QuestionRequest) -> Asked:
@@ -131,7 +148,10 @@ def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:
     place = next((i for i, tag in enumerate(tags) if tag.kind != "auxiliary"), len(tags))
     opens = tags[place : place + 2]
     if len(opens) == 2 and opens[0].is_("superlative", "first", "last") and opens[1].is_("noun", "object", "person"):
-        return [opens[1], *tags[place + 2 :], opens[0]]
+        rest = tags[place + 2 :]
+        # Not into a clause behind it: "… before the caregiver left" is about her leaving.
+        end = next((i for i, tag in enumerate(rest) if tag.kind == "subordinator"), len(rest))
+        return [opens[1], *rest[:end], opens[0], *rest[end:]]
     return list(tags)
 
 
@@ -191,15 +211,13 @@ def _read_pick(
         asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
     follows = _follows_at_once(clause, scope)
-    if compares_objects(request.tags) and not clause.stream.is_moment:
-        _, pick = marks.take_pick(is_moment=False)
-        asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
-        return finish(asked, marks, is_never=clause.is_never)
-    if compares_objects(request.tags) and any(tag.is_("modifier", "different") for tag in request.tags):
+    if several := compares_several_of_a_name(request.tags):
+        raise NotTold(NUMBER_OF_A_NAME.format(several))
+    if compares_objects(request.tags):
         if focus == OBJECT_VARIABLE:
             raise NotUnderstood("different")
-        _, pick = marks.take_pick(is_moment=True)
-        asked = replace(kinds(clause, scope), variable=focus, pick=pick, top=top or 1)
+        _, pick = marks.take_pick(is_moment=clause.stream.is_moment)
+        asked = replace(compared_number(clause, scope), variable=focus, pick=pick, top=top or 1)
         return finish(asked, marks, is_never=clause.is_never)
     if marks.take("only"):
         asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
+from visionllm_interaction.reasoning.grammar.clauses import NotTold, NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
-from visionllm_interaction.reasoning.grammar.modifiers import compares_objects
+from visionllm_interaction.reasoning.grammar.modifiers import compares_objects, compares_several_of_a_name
 from visionllm_interaction.reasoning.grammar.readers.latencies import read_distance
-from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, handled, kinds
+from visionllm_interaction.reasoning.grammar.request import NUMBER_OF_A_NAME, QuestionRequest, compared_number, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _NEARER = ("nearest", "farther")
@@ -157,12 +157,11 @@ def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
             raise NotUnderstood(rest[0].text)
         return read_distance(request.with_tags([Tag("noun", "distance", ""), *names]))
     clause, marks, scope, _ = request.with_tags(tags).read()
-    if compares_objects(tags) and not clause.stream.is_moment:
-        marks.take_pick(is_moment=False)
-        return finish(handled(clause, scope), marks, is_never=clause.is_never)
-    if compares_objects(tags) and any(tag.is_("modifier", "different") for tag in tags):
-        marks.take_pick(is_moment=True)
-        return finish(kinds(clause, scope), marks, is_never=clause.is_never)
+    if several := compares_several_of_a_name(tags):
+        raise NotTold(NUMBER_OF_A_NAME.format(several))
+    if compares_objects(tags):
+        marks.take_pick(is_moment=clause.stream.is_moment)
+        return finish(compared_number(clause, scope), marks, is_never=clause.is_never)
     if compared is None:
         asked = Asked("count" if clause.stream.is_moment else "total", clause.stream, scope)
         return finish(asked, marks, is_never=clause.is_never)
